@@ -1,0 +1,1 @@
+"""The exam for concept unlearning in text-to-image diffusion models."""
