@@ -87,7 +87,7 @@ def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
 def build_autoencoder() -> AutoencoderKL:
     """Return 64 x 64 x 3 to 16 x 16 x 4 and back."""
     return AutoencoderKL(
-        block_out_channels=(32, 64, 96),
+        block_out_channels=(32, 48, 64),
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
         layers_per_block=1,

@@ -19,7 +19,7 @@ from unlearncanvas.minicanvas.canvas_data import Painted, to_model
 from unlearncanvas.minicanvas.loop import Loop
 from unlearncanvas.minicanvas.recipe import build_autoencoder
 
-BATCH = 32
+BATCH = 16
 LR = 2e-3
 PERCEPTUAL_WEIGHT = 0.5
 KL_WEIGHT = 1e-6
@@ -61,14 +61,15 @@ def train_autoencoder(
             posterior = model.encode(images).latent_dist
             noise = torch.randn(posterior.mean.shape, generator=generator).to(device)
             decoded = model.decode(posterior.mean + posterior.std * noise).sample
-            seen = stages(critic, torch.cat([images, decoded.to(images.dtype)]))
+            with torch.no_grad():
+                wanted = stages(critic, images)
+            seen = stages(critic, decoded)
         decoded = decoded.float()
         loss = (decoded - images).abs().mean() + KL_WEIGHT * posterior.kl().mean()
         for real, fake in zip(differences(images), differences(decoded), strict=True):
             loss = loss + (real - fake).abs().mean()
-        for feature in seen:
-            real, fake = feature.float().chunk(2)
-            loss = loss + PERCEPTUAL_WEIGHT / len(seen) * (real - fake).abs().mean()
+        for real, fake in zip(wanted, seen, strict=True):
+            loss = loss + PERCEPTUAL_WEIGHT / len(seen) * (real - fake).float().abs().mean()
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -1,0 +1,1 @@
+"""Erasers: one method a file; see README, "Add an eraser"."""

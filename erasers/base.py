@@ -1,0 +1,73 @@
+"""The contract every eraser keeps."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor
+
+from unlearncanvas.types import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eraser(ABC):
+    """A method that makes a pipeline forget; its fields are its hyperparameters.
+
+    Attributes:
+        leaves: What the method leaves behind: changed ``weights``, an ``adapter`` (added tensors),
+            or a ``hook`` that acts while images are drawn.
+        needs: What of the task it reads besides the target: ``anchor``, ``retain``.
+        per_target: False for the rows that are the same whatever the target is (``none``,
+            ``noise``); they are drawn once.
+    """
+
+    leaves: ClassVar[Literal["weights", "adapter", "hook"]] = "weights"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    per_target: ClassVar[bool] = True
+
+    @abstractmethod
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit ``pipe`` in place until it has forgotten ``task.targets``.
+
+        Draw randomness only from ``torch.Generator(pipe.device).manual_seed(task.seed)``; leave the
+        global generators, gradients, ``requires_grad``, train/eval mode and dtype as they were.
+        """
+
+    def planned_ufe(self) -> int | None:
+        """Return the UNet forward equivalents an erasure is expected to take; None if unknown."""
+        return None
+
+    def restore(
+        self, pipe: StableDiffusionPipeline, task: Task, tensors: Mapping[str, Tensor]
+    ) -> None:
+        """Put a stored artefact onto a base pipeline; ``tensors`` are keyed component.parameter.
+
+        The default loads changed weights. Adapters and hooks override it.
+        """
+        load_tensors(pipe, tensors)
+
+
+@torch.no_grad()
+def load_tensors(pipe: StableDiffusionPipeline, tensors: Mapping[str, Tensor]) -> None:
+    """Copy tensors onto the pipeline's own, all of them or none.
+
+    Raises:
+        ValueError: If a name or a shape is not one of the pipeline's.
+    """
+    own = {
+        f"{component}.{name}": tensor
+        for component in ("unet", "text_encoder", "vae")
+        for name, tensor in getattr(pipe, component).state_dict().items()
+    }
+    for name, tensor in tensors.items():
+        if name not in own:
+            raise ValueError(f"the pipeline has no tensor {name!r}; was it made for another model?")
+        if own[name].shape != tensor.shape:
+            raise ValueError(
+                f"{name} must have shape {tuple(own[name].shape)}, got {tuple(tensor.shape)}"
+            )
+    for name, tensor in tensors.items():
+        own[name].copy_(tensor)

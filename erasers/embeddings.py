@@ -1,0 +1,43 @@
+"""Text embeddings as the UNet receives them."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from diffusers import StableDiffusionPipeline
+from jaxtyping import Float
+from torch import Tensor
+
+
+class Embedding(NamedTuple):
+    """One prompt through the text encoder.
+
+    Attributes:
+        tokens: Last hidden state, padded to the encoder's length, [token, emb].
+        last_subject: Index of the last token of the words themselves; the start token (0) for an
+            empty prompt.
+    """
+
+    tokens: Float[Tensor, "token emb"]
+    last_subject: int
+
+
+@torch.no_grad()
+def embed(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> list[Embedding]:
+    """Return the embeddings of the prompts, in full precision even under autocast."""
+    encoded = pipe.tokenizer(
+        list(prompts),
+        padding="max_length",
+        max_length=pipe.tokenizer.model_max_length,
+        truncation=True,
+        return_tensors="pt",
+    )
+    with torch.autocast(pipe.device.type, enabled=False):
+        hidden = pipe.text_encoder(encoded.input_ids.to(pipe.device)).last_hidden_state
+    last = (encoded.attention_mask.sum(dim=1) - 2).tolist()
+    return [Embedding(tokens, index) for tokens, index in zip(hidden, last, strict=True)]
+
+
+def stack(embedding: Embedding, count: int) -> Float[Tensor, "b token emb"]:
+    """Return ``count`` copies as a batch."""
+    return embedding.tokens.expand(count, -1, -1)

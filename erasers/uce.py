@@ -1,0 +1,119 @@
+"""UCE, Unified Concept Editing: the keys and values of a concept become those of its anchor.
+
+    W' = (lam W + s_e sum_i v_i c_i^T + s_r sum_j W p_j p_j^T)
+         (lam I + s_e sum_i c_i c_i^T + s_r sum_j p_j p_j^T)^-1,    v_i = W a_i
+
+for every key and value projection W of the cross-attention, with c_i the token embeddings of the
+target, a_i those of the anchor, p_j those of the concepts to retain, s_e and s_r their weights and
+lam the pull towards the original. No images, no training.
+
+Source: Gandikota et al. 2024 (arXiv 2308.14761), equation 7; rohitgandikota/unified-concept-editing
+@ f7222e6 (2023) and @ 28c81ed (2025). How this differs: the ridge lam I is not in the printed
+equation, it comes from TIME (arXiv 2303.08084) and from both releases; sums and solve are float64,
+the releases invert in float32. As v_i = W a_i, W' = W B A^-1 with A, B the same for every layer.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, final
+
+import torch
+from diffusers import StableDiffusionPipeline
+from jaxtyping import Float
+from torch import Tensor
+
+from erasers.base import Eraser
+from erasers.embeddings import Embedding, embed
+from erasers.parameter_groups import parameter_group
+from erasers.prompts import PromptTemplates
+from unlearncanvas.types import Task
+
+TokenPolicy = Literal["subject_to_end", "last_subject"]
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class UCE(PromptTemplates, Eraser):
+    """Closed-form edit of all cross-attention keys and values.
+
+    Attributes:
+        tokens: Which tokens of target and anchor are paired: ``subject_to_end`` (2023: from the
+            last word to the end of the padding) or ``last_subject`` (2025: that token alone).
+        erase_scale: s_e, weight of each target token; > 0.
+        retain_scale: s_r, weight of each retained token; >= 0. None is max(0.1, 1 / number of
+            retained prompts), as released.
+        lam: Pull towards the original weights; > 0.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain"})
+
+    tokens: TokenPolicy = "subject_to_end"
+    erase_scale: float = 1.0
+    retain_scale: float | None = None
+    lam: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("erase_scale", "lam"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        if self.retain_scale is not None and self.retain_scale < 0:
+            raise ValueError(f"retain_scale must be >= 0 or null, got {self.retain_scale}")
+
+    def planned_ufe(self) -> int:
+        """Return 0: no image is drawn and nothing is trained."""
+        return 0
+
+    @torch.no_grad()
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit the ``attn2.to_k`` and ``attn2.to_v`` weights of ``pipe.unet``."""
+        anchor_prompt = "" if task.anchor is None else self.prompt(task.anchor)
+        anchor, *targets = embed(pipe, [anchor_prompt, *map(self.prompt, task.targets)])
+        retained = embed(pipe, ["", *map(self.prompt, task.retain)])
+        pairs = [token_pairs(target, anchor, self.tokens) for target in targets]
+        if self.tokens == "last_subject":
+            retain = torch.stack([item.tokens[item.last_subject] for item in retained])
+        else:
+            retain = torch.cat([item.tokens for item in retained])
+        scale = self.retain_scale
+        if scale is None:
+            scale = max(0.1, 1 / len(retained))
+        transform = closed_form(
+            target=torch.cat([pair[0] for pair in pairs]),
+            anchor=torch.cat([pair[1] for pair in pairs]),
+            retain=retain,
+            erase_scale=self.erase_scale,
+            retain_scale=scale,
+            lam=self.lam,
+        )
+        for weight in parameter_group(pipe.unet, "x-strict").values():
+            weight.copy_(weight.double() @ transform)
+
+
+def token_pairs(
+    target: Embedding, anchor: Embedding, policy: TokenPolicy
+) -> tuple[Float[Tensor, "pair emb"], Float[Tensor, "pair emb"]]:
+    """Return the token embeddings of target and anchor that are paired, row by row."""
+    starts = target.last_subject, anchor.last_subject
+    length = 1 if policy == "last_subject" else len(target.tokens) - max(starts)
+    return (
+        target.tokens[starts[0] : starts[0] + length],
+        anchor.tokens[starts[1] : starts[1] + length],
+    )
+
+
+def closed_form(
+    *,
+    target: Float[Tensor, "pair emb"],
+    anchor: Float[Tensor, "pair emb"],
+    retain: Float[Tensor, "token emb"],
+    erase_scale: float,
+    retain_scale: float,
+    lam: float,
+) -> Float[Tensor, "emb emb"]:
+    """Return B A^-1 in float64, so that ``W @ closed_form(...)`` is the edited W (equation 7)."""
+    target, anchor, retain = target.double(), anchor.double(), retain.double()
+    ridge = lam * torch.eye(target.shape[1], dtype=torch.float64, device=target.device)
+    kept = ridge + retain_scale * retain.T @ retain
+    a = kept + erase_scale * target.T @ target
+    b = kept + erase_scale * anchor.T @ target
+    return torch.linalg.solve(a, b, left=False)

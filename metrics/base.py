@@ -1,0 +1,30 @@
+"""The contract every metric keeps."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from unlearncanvas.types import Question, Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(ABC):
+    """Reads the answers of one erased model; its fields are its settings.
+
+    Attributes:
+        unit: Unit of the value.
+        higher_is_better: Direction.
+        needs_reference: Whether it compares with features of real images.
+    """
+
+    unit: ClassVar[str] = "%"
+    higher_is_better: ClassVar[bool] = True
+    needs_reference: ClassVar[bool] = False
+
+    @abstractmethod
+    def compute(self, question: Question) -> Score:
+        """Return the score.
+
+        Raises:
+            ValueError: Where the answers leave it undefined.
+        """

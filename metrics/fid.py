@@ -1,0 +1,81 @@
+"""FID on the features of the mini canvas detectors, retained cells only.
+
+    FID = |m_g - m_r|^2 + tr(S_g + S_r - 2 (S_g S_r)^(1/2))
+
+with mean m and covariance S of the generated (g) and the real (r) features. >= 0, lower is better.
+Biased upwards for small n: compare at equal n, and with the floors beside it.
+
+Source: Heusel et al. 2017 (arXiv 1706.08500), equation 6; torchmetrics' implementation in float64.
+The features are those of the protocol's two detectors, not Inception's.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torchmetrics.image.fid import FrechetInceptionDistance
+
+from metrics.base import Metric
+from metrics.intervals import block_jackknife
+from metrics.retained import retained_features
+from unlearncanvas.types import Question, Score
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class FrechetDistance(Metric):
+    """Distance between the generated and the real images of the retained cells."""
+
+    unit: ClassVar[str] = "FID"
+    higher_is_better: ClassVar[bool] = False
+    needs_reference: ClassVar[bool] = True
+
+    def compute(self, question: Question) -> Score:
+        """Return FID, with a block jackknife over the generated images."""
+        generated, real = retained_features(question)
+        value = frechet_distance(generated, real)
+        low, high = block_jackknife(
+            lambda rows: frechet_distance(generated[rows], real), value, len(generated)
+        )
+        return Score(
+            value=value,
+            n=len(generated),
+            low=max(0.0, low),
+            high=high,
+            unit=self.unit,
+            higher_is_better=self.higher_is_better,
+        )
+
+
+class PassFeatures(torch.nn.Module):
+    """The extractor torchmetrics asks for, where the features are there already."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the features."""
+        return features
+
+
+def frechet_distance(
+    generated: Float[np.ndarray, "n feature"], real: Float[np.ndarray, "m feature"]
+) -> float:
+    """Return the squared Fréchet distance between Gaussians fitted to two sets of features.
+
+    Raises:
+        ValueError: If either set has fewer than two rows.
+    """
+    if min(len(generated), len(real)) < 2:
+        raise ValueError("FID needs at least two images on both sides")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torchmetrics: states take memory
+        metric = FrechetInceptionDistance(feature=PassFeatures(real.shape[1]), normalize=True)
+    metric.set_dtype(torch.float64)
+    metric.update(torch.from_numpy(real), real=True)
+    metric.update(torch.from_numpy(generated), real=False)
+    return max(0.0, float(metric.compute()))

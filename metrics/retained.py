@@ -1,0 +1,46 @@
+"""Features of the retained cells, generated and real, in equal number a cell."""
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from unlearncanvas.types import Question
+
+
+class FeaturePair(NamedTuple):
+    """Two sets of features of the same cells.
+
+    Attributes:
+        generated: float64 [n, feature].
+        real: float64 [n, feature].
+    """
+
+    generated: Float[np.ndarray, "n feature"]
+    real: Float[np.ndarray, "n feature"]
+
+
+def retained_features(question: Question) -> FeaturePair:
+    """Return the features of all cells that do not show the target.
+
+    Raises:
+        ValueError: If features are missing, or a cell has not as many real images as generated.
+    """
+    answers, reference = question.answers, question.reference
+    if answers.features is None or reference is None:
+        raise ValueError("this metric needs features of the answers and of real images")
+    kind = question.target.kind
+    domain = "style" if kind == "trigger" else kind
+
+    def kept(name: str) -> bool:
+        return kind == "trigger" or name != question.target.name
+
+    rows = [row for row, cell in enumerate(answers.cells) if kept(cell.name(domain))]
+    real = [row for row, cell in enumerate(reference.cells) if kept(cell.name(domain))]
+    asked = Counter(answers.cells[row] for row in rows)
+    if asked != Counter(reference.cells[row] for row in real):
+        raise ValueError("every retained cell needs as many real images as generated ones")
+    return FeaturePair(
+        answers.features[rows].astype(np.float64), reference.features[real].astype(np.float64)
+    )

@@ -1,0 +1,222 @@
+"""Run the exam: erase, draw the grid, detect, score.
+
+    python -m unlearncanvas.bench --eraser esd
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from accelerate import PartialState
+from rich.console import Console
+from rich.logging import RichHandler
+
+from unlearncanvas.config import ConfiguredEraser, choose, load_eraser, parse_overrides
+from unlearncanvas.plan import BASELINES, Plan
+from unlearncanvas.protocol import Protocol, load_protocol
+
+EXAMPLES = """
+Examples:
+
+  python -m unlearncanvas.bench --eraser esd
+      three styles and three objects of the mini canvas, two seeds (tier quick)
+
+  python -m unlearncanvas.bench --eraser esd --tier smoke
+      one style, one object, one seed
+
+  python -m unlearncanvas.bench --eraser esd --eraser uce --targets "Pop Art,Cat"
+      two erasers side by side on targets of your choice
+
+  python -m unlearncanvas.bench --eraser esd --set lr=2e-4 --set parameters=x-strict
+      other hyperparameters
+
+  python -m unlearncanvas.bench --eraser mypackage.mymodule:MyEraser
+      your own eraser; a path to a YAML file works too
+
+Run the same command again to finish an interrupted run; what is there is not drawn twice.
+"""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+console = Console()
+
+
+def split(text: str | None) -> list[str]:
+    """Return a comma-separated option as a list."""
+    return [item.strip() for item in (text or "").split(",") if item.strip()]
+
+
+def integers(text: str, option: str) -> tuple[int, ...]:
+    """Return comma-separated integers.
+
+    Raises:
+        ValueError: If one is not an integer >= 0, or is there twice.
+    """
+    try:
+        values = tuple(int(item) for item in split(text))
+    except ValueError as exc:
+        raise ValueError(f"{option} takes integers separated by commas, got {text!r}") from exc
+    if not values or min(values) < 0 or len(set(values)) != len(values):
+        raise ValueError(f"{option} takes different integers >= 0, got {text!r}")
+    return values
+
+
+def make_plan(
+    *,
+    erasers: list[str],
+    protocol: str,
+    model: str | None,
+    tier: str | None,
+    targets: str | None,
+    seeds: str | None,
+    erase_seeds: str | None,
+    settings: list[str],
+    device: str,
+    dtype: str | None,
+    batch_size: int | None,
+    out: Path,
+    keep_images: bool,
+) -> Plan:
+    """Return the plan that the options ask for.
+
+    Raises:
+        ValueError: One line, for the first option that cannot be.
+    """
+    rules = load_protocol(protocol)
+    changes = {"dtype": dtype, "batch_size": batch_size}
+    sampler = rules.sampler.model_dump() | {k: v for k, v in changes.items() if v is not None}
+    rules = Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
+    name = tier or rules.default_tier
+    chosen = rules.tier_targets(name)
+    if targets:
+        chosen = list(dict.fromkeys(rules.find_target(item) for item in split(targets)))
+    overrides = parse_overrides(settings)
+    configured: list[ConfiguredEraser] = [
+        load_eraser(item, preset=rules.preset) for item in BASELINES if item not in erasers
+    ]
+    configured += [
+        load_eraser(
+            item, preset=rules.preset, overrides={} if item in BASELINES else overrides
+        )
+        for item in dict.fromkeys(erasers)
+    ]
+    return Plan(
+        protocol=rules,
+        model=model or rules.model,
+        erasers=tuple(configured),
+        targets=tuple(chosen),
+        seeds=integers(seeds, "--seeds") if seeds else rules.tier_seeds(name),
+        erase_seeds=integers(erase_seeds, "--erase-seeds") if erase_seeds else (rules.erase_seed,),
+        tier="custom" if targets or seeds else name,
+        device=pick_device(device),
+        out=out,
+        keep_images=keep_images,
+    )
+
+
+def pick_device(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    """Return the device of that name; ``auto`` is what accelerate finds."""
+    import torch
+
+    choose("device", name.partition(":")[0], ["auto", "cpu", "cuda", "mps"])
+    if name == "auto":
+        return PartialState().device
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"--device {name}: this machine has no usable CUDA device; use cpu")
+    return torch.device(name)
+
+
+@app.command(epilog=EXAMPLES)
+def bench(
+    eraser: Annotated[
+        list[str],
+        typer.Option(help="Registered name, package.module:Class, or a YAML file. Repeatable."),
+    ],
+    protocol: Annotated[str, typer.Option(help="Registered name or a YAML file.")] = "mini",
+    model: Annotated[
+        str | None,
+        typer.Option(help="minicanvas, a diffusers folder or a Hub id; default: the protocol's."),
+    ] = None,
+    tier: Annotated[
+        str | None, typer.Option(help="smoke, quick or full; default: the protocol's (quick).")
+    ] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="Comma-separated, e.g. 'Pop Art,Cat'; instead of a tier's.")
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Image seeds, comma-separated; instead of a tier's.")
+    ] = None,
+    erase_seeds: Annotated[
+        str | None, typer.Option(help="Seeds of the eraser, comma-separated; one row each.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, a setting of the eraser.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
+    dtype: Annotated[
+        str | None, typer.Option(help="float32, bfloat16 or float16; default: the protocol's.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images drawn together; default: the protocol's.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
+    keep_images: Annotated[
+        bool, typer.Option("--keep-images", help="Write every image as a PNG.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
+    ] = False,
+    wandb: Annotated[
+        bool, typer.Option("--wandb", help="Mirror the scores and pictures to Weights & Biases.")
+    ] = False,
+) -> None:
+    """Make a model forget, draw the whole style x object grid with it, and score what happened."""
+    from unlearncanvas import terminal
+
+    plan = make_plan(
+        erasers=eraser,
+        protocol=protocol,
+        model=model,
+        tier=tier,
+        targets=targets,
+        seeds=seeds,
+        erase_seeds=erase_seeds,
+        settings=settings or [],
+        device=device,
+        dtype=dtype,
+        batch_size=batch_size,
+        out=out,
+        keep_images=keep_images,
+    )
+    if dry_run:
+        terminal.preview(plan, console)
+    else:
+        terminal.run(plan, console, wandb=wandb)
+
+
+def main() -> None:
+    """Run the command; a mistake in the input is one line and exit code 2."""
+    run_app(app)
+
+
+def run_app(command: typer.Typer) -> None:
+    """Run a command-line app with our way of reporting."""
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_time=False, show_path=False)],
+    )
+    try:
+        command()
+    except (ValueError, OSError) as exc:
+        message = " ".join(str(exc).split())
+        Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", markup=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; run the same command again to go on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Chunks: every cell of the grid at one seed, the unit of work and of resume.
+
+A chunk is a parquet file, one row an image, sealed by a JSON file that is written last and names the
+parquet's digest. What is not sealed does not exist; what does not match its seal is drawn again.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from unlearncanvas.detect import Detections
+from unlearncanvas.digest import SHORT, digest_file
+from unlearncanvas.models import write_text
+from unlearncanvas.sample import Request
+from unlearncanvas.types import Answers, Cell
+
+
+
+class Seal(BaseModel):
+    """What a finished chunk says of itself."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    seed: int
+    num_images: int
+    seconds: float
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """A place for one chunk.
+
+    Attributes:
+        folder: Where the chunks of one erased model lie.
+        seed: The protocol's seed.
+        key: Digest of all that its pixels depend on.
+    """
+
+    folder: Path
+    seed: int
+    key: str
+
+    @property
+    def path(self) -> Path:
+        """The parquet file."""
+        return self.folder / f"seed{self.seed}-{self.key[:SHORT]}.parquet"
+
+    @property
+    def seal_path(self) -> Path:
+        """The seal."""
+        return self.path.with_suffix(".json")
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the chunk; a second run waits here. The kernel frees it when a process dies."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock")):
+            yield
+
+    def seal(self) -> Seal | None:
+        """Return the seal if the chunk is whole, else None."""
+        if not self.seal_path.exists():
+            return None
+        try:
+            seal = Seal.model_validate_json(self.seal_path.read_text())
+        except (ValidationError, UnicodeDecodeError):
+            seal = None
+        if (
+            seal is None
+            or seal.key != self.key
+            or not self.path.exists()
+            or digest_file(self.path) != seal.sha256
+        ):
+            return None
+        return seal
+
+    def damaged(self) -> bool:
+        """Whether there is a seal and what it seals is not there."""
+        return self.seal_path.exists() and self.seal() is None
+
+    def write(self, table: pa.Table, *, seconds: float) -> Seal:
+        """Write the images' rows, then the seal."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = self.path.with_suffix(f".{os.getpid()}.partial")
+        pq.write_table(table, partial)
+        seal = Seal(
+            key=self.key,
+            seed=self.seed,
+            num_images=table.num_rows,
+            seconds=seconds,
+            sha256=digest_file(partial),
+        )
+        os.replace(partial, self.path)
+        write_text(self.seal_path, seal.model_dump_json() + "\n")
+        return seal
+
+    def read(self) -> pa.Table:
+        """Return the rows."""
+        return pq.read_table(self.path)
+
+
+def to_table(
+    requests: Sequence[Request],
+    digests: Sequence[str],
+    detections: Detections,
+    *,
+    style_names: Sequence[str],
+    object_names: Sequence[str],
+) -> pa.Table:
+    """Return one row an image."""
+
+    def rows(values: np.ndarray, dtype: str) -> pa.Array:
+        flat = pa.array(np.ascontiguousarray(values, dtype=dtype).ravel())
+        return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
+
+    return pa.table(
+        {
+            "style": [request.cell.style for request in requests],
+            "object": [request.cell.object for request in requests],
+            "seed": [request.seed for request in requests],
+            "prompt": [request.prompt for request in requests],
+            "sha256": list(digests),
+            "style_pred": [style_names[row.argmax()] for row in detections.style_prob],
+            "object_pred": [object_names[row.argmax()] for row in detections.object_prob],
+            "style_prob": rows(detections.style_prob, "float32"),
+            "object_prob": rows(detections.object_prob, "float32"),
+            "features": rows(detections.features, "float16"),
+        }
+    )
+
+
+def to_answers(tables: Sequence[pa.Table]) -> Answers:
+    """Return the rows of several chunks as what metrics read."""
+    table = pa.concat_tables(tables)
+    column = {name: table[name].to_pylist() for name in ("style", "object", "seed")}
+    features = np.concatenate(
+        [
+            chunk.flatten().to_numpy(zero_copy_only=False).reshape(len(chunk), -1)
+            for chunk in table["features"].chunks
+        ]
+    )
+    return Answers(
+        cells=[
+            Cell(style=style, object=obj)
+            for style, obj in zip(column["style"], column["object"], strict=True)
+        ],
+        seeds=column["seed"],
+        style_pred=table["style_pred"].to_pylist(),
+        object_pred=table["object_pred"].to_pylist(),
+        features=features.astype(np.float64),
+    )

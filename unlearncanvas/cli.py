@@ -1,0 +1,102 @@
+"""The console script ``unlearncanvas``: bench, ls, export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from unlearncanvas.bench import bench, run_app, EXAMPLES
+from unlearncanvas.config import choose, find_config, import_class, names, read_yaml
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The exam for concept unlearning in text-to-image diffusion models.",
+)
+app.command(epilog=EXAMPLES)(bench)
+console = Console()
+
+
+@app.command()
+def ls(
+    what: Annotated[str, typer.Argument(help="erasers, protocols, targets or metrics")],
+    protocol: Annotated[str, typer.Option(help="Whose targets.")] = "mini",
+) -> None:
+    """List what there is."""
+    choose("list", what, ["erasers", "protocols", "targets", "metrics"])
+    if what == "protocols":
+        console.print(_protocols())
+    elif what == "targets":
+        console.print(_targets(protocol))
+    else:
+        console.print(_classes(what))
+
+
+def _classes(kind: str) -> Table:
+    """The registered classes with the first line of their module's docstring."""
+    table = Table("name", "what it is", "class")
+    for name in names(kind):
+        dotted = read_yaml(find_config(kind, name))["class"]
+        module = __import__(import_class(dotted).__module__, fromlist=["x"])
+        table.add_row(name, (module.__doc__ or "").strip().splitlines()[0], dotted)
+    return table
+
+
+def _protocols() -> Table:
+    """Protocols with their tiers and image counts."""
+    from unlearncanvas.protocol import load_protocol
+
+    table = Table("name", "tier", "targets", "seeds", "images an eraser", "digest")
+    for name in names("protocols"):
+        protocol = load_protocol(name)
+        for tier in protocol.tiers:
+            targets, seeds = protocol.tier_targets(tier), protocol.tier_seeds(tier)
+            label = f"{tier} (default)" if tier == protocol.default_tier else tier
+            images = protocol.num_images(targets, seeds)
+            table.add_row(
+                name, label, f"{len(targets)}", f"{len(seeds)}", f"{images:,}", protocol.digest[:12]
+            )
+    return table
+
+
+def _targets(protocol: str) -> Table:
+    """The targets of a protocol, with what erasers are told to map them to."""
+    from unlearncanvas.protocol import load_protocol
+
+    rules = load_protocol(protocol)
+    table = Table("kind", "target", "anchor", "tiers")
+    for target in rules.targets.concepts():
+        tiers = [tier for tier in rules.tiers if target in rules.tier_targets(tier)]
+        anchor = rules.task(target, seed=0).anchor
+        table.add_row(target.kind, target.name, anchor.name if anchor else "", ", ".join(tiers))
+    return table
+
+
+@app.command()
+def export(
+    artefact: Annotated[Path, typer.Argument(help="Folder with erased.safetensors.")],
+    folder: Annotated[Path, typer.Argument(help="New folder for the diffusers pipeline.")],
+) -> None:
+    """Write an erased model as a plain diffusers pipeline folder, where the erasure is weights."""
+    from unlearncanvas.models import load_base, load_erased, read_artefact
+
+    described, _ = read_artefact(artefact)
+    if folder.exists() and any(folder.iterdir()):
+        raise ValueError(f"{folder} is not empty; name a new folder")
+    if import_class(described.eraser_class).leaves != "weights":
+        raise ValueError(f"{described.eraser} leaves no weights that a plain pipeline could hold")
+    pipe = load_erased(artefact, load_base(described.base))
+    pipe.save_pretrained(folder)
+    console.print(f"wrote {folder}; load it with StableDiffusionPipeline.from_pretrained")
+
+
+def main() -> None:
+    """Run the console script."""
+    run_app(app)
+
+
+if __name__ == "__main__":
+    main()

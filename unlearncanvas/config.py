@@ -1,0 +1,203 @@
+"""Configuration: YAML files and dotted class names to objects, with errors that name the fix.
+
+The folder ``configs/`` is the registry. There is no list to edit.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+if TYPE_CHECKING:
+    from erasers.base import Eraser
+
+T = TypeVar("T")
+_INSTALLED = Path(__file__).parent / "configs"
+CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1] / "configs"
+"""Inside the wheel, the package's own copy; in a checkout, the folder at the top."""
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of a registry: ``erasers``, ``metrics`` or ``protocols``."""
+    return sorted(path.stem for path in (CONFIG_DIR / kind).glob("*.yaml"))
+
+
+def choose(what: str, name: str, known: Iterable[str]) -> str:
+    """Return ``name`` if it is known.
+
+    Raises:
+        ValueError: If not; the message has the nearest names first.
+    """
+    known = list(known)
+    if name in known:
+        return name
+    folded = {item.casefold().replace("_", " "): item for item in known}
+    near = difflib.get_close_matches(name.casefold().replace("_", " "), folded, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(folded[item] for item in near)}? " if near else ""
+    raise ValueError(f"unknown {what} {name!r}; {hint}choose from {', '.join(known)}")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return a YAML file's mapping.
+
+    Raises:
+        ValueError: If it cannot be read or is not a mapping.
+    """
+    try:
+        data = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+        raise ValueError(f"cannot read {path}: {' '.join(str(exc).split())}") from exc
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} must hold keys and values, got {type(data).__name__}")
+    return data
+
+
+def find_config(kind: str, name: str) -> Path:
+    """Return the path of a registered config, or of a YAML file given by its path."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise ValueError(f"no such config file: {path}")
+        return path
+    return CONFIG_DIR / kind / f"{choose(kind.removesuffix('s'), name, names(kind))}.yaml"
+
+
+def import_class(dotted: str) -> type:
+    """Return the class named ``package.module.Class`` or ``package.module:Class``."""
+    module_name, _, class_name = dotted.replace(":", ".").rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as exc:
+        raise ValueError(f"cannot import {dotted!r}: {exc}") from exc
+    if not inspect.isclass(found):
+        raise ValueError(f"{dotted!r} is not a class")
+    return found
+
+
+def build(cls: type[T], settings: Mapping[str, Any], *, where: str) -> T:
+    """Return ``cls(**settings)`` with checked keys and types.
+
+    Raises:
+        ValueError: One line: the unknown key with the known ones, or the value that does not fit.
+    """
+    known = [item.name for item in dataclasses.fields(cls) if item.init]  # type: ignore[arg-type]
+    for key in settings:
+        choose(f"setting of {where}", key, known)
+    try:
+        return TypeAdapter(cls).validate_python(dict(settings))
+    except ValidationError as exc:
+        raise ValueError(f"{where}: {one_line(exc)}") from exc
+
+
+def one_line(exc: ValidationError) -> str:
+    """Return the first problem of a validation error, where it is and what came."""
+    first = exc.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}, got {first['input']!r}" if place else message
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfiguredEraser:
+    """An eraser and what identifies it.
+
+    Attributes:
+        name: Registry name, YAML stem or class name.
+        eraser: The eraser with its settings.
+        settings: All of its fields, as plain data.
+        source_digest: sha256 of the source files of its class and of the modules it imports from
+            its own package.
+    """
+
+    name: str
+    eraser: "Eraser"
+    settings: dict[str, Any]
+    source_digest: str
+
+
+def load_eraser(
+    name: str, *, preset: str | None, overrides: Mapping[str, Any] | None = None
+) -> ConfiguredEraser:
+    """Return an eraser by registry name, YAML path or ``package.module:Class``.
+
+    Args:
+        name: What to load.
+        preset: Preset of the protocol; ignored where the config has none of that name.
+        overrides: Settings that win over config and preset.
+    """
+    from erasers.base import Eraser
+
+    if ":" in name:
+        cls, settings, label = import_class(name), {}, name.rpartition(":")[2].lower()
+    else:
+        path = find_config("erasers", name)
+        config = read_yaml(path)
+        presets = config.pop("presets", {}) or {}
+        if "class" not in config:
+            raise ValueError(f"{path} needs a line 'class: package.module.Class'")
+        cls, label = import_class(config.pop("class")), path.stem
+        settings = {**config, **presets.get(preset, {})}
+    if not issubclass(cls, Eraser) or inspect.isabstract(cls):
+        raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not an erasers.base.Eraser")
+    eraser = build(cls, {**settings, **(overrides or {})}, where=f"eraser {label}")
+    return ConfiguredEraser(
+        name=label,
+        eraser=eraser,
+        settings=dataclasses.asdict(eraser),
+        source_digest=source_digest(cls),
+    )
+
+
+def load_metric(name: str) -> Any:
+    """Return a metric by its registry name."""
+    config = read_yaml(find_config("metrics", name))
+    return build(import_class(config.pop("class")), config, where=f"metric {name}")
+
+
+def source_digest(cls: type) -> str:
+    """Return the digest of a class's module and of all modules it uses from the same package.
+
+    An edited eraser, or an edited helper that it imports, is another eraser.
+    """
+    seen: dict[str, bytes] = {}
+    todo = [inspect.getmodule(cls)]
+    while todo:
+        module = todo.pop()
+        if module is None or module.__name__ in seen or not getattr(module, "__file__", None):
+            continue
+        seen[module.__name__] = Path(str(module.__file__)).read_bytes()
+        package = module.__name__.partition(".")[0]
+        for value in vars(module).values():
+            owner = value if inspect.ismodule(value) else inspect.getmodule(value)
+            if owner is not None and owner.__name__.partition(".")[0] == package:
+                todo.append(owner)
+    total = hashlib.sha256()
+    for name in sorted(seen):
+        total.update(name.encode() + b"\0" + seen[name])
+    return total.hexdigest()
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return ``key=value`` strings as settings; values are read as YAML.
+
+    Raises:
+        ValueError: If one has no ``=``.
+    """
+    overrides = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise ValueError(f"--set takes key=value, got {pair!r}")
+        try:
+            overrides[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as exc:
+            raise ValueError(f"--set {key}: not a YAML value: {value!r}") from exc
+    return overrides

@@ -1,0 +1,142 @@
+"""Make the artefact of one target: erase, measure what it cost, store what changed."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline
+from filelock import FileLock
+
+from unlearncanvas.config import ConfiguredEraser
+from unlearncanvas.digest import digest_json, digest_tensors
+from unlearncanvas.memory import peak_memory
+from unlearncanvas.models import (
+    Artefact,
+    changed_tensors,
+    put_back,
+    read_artefact,
+    save_artefact,
+    snapshot,
+)
+from unlearncanvas.types import Cost, Task
+from unlearncanvas.ufe import count_work
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Workbench:
+    """A base pipeline that erasers work on, one after the other, each from the untouched weights.
+
+    Attributes:
+        load: Returns a fresh base pipeline, float32.
+        base: What the user called it.
+        base_digest: Digest of its tensors.
+        dtype: Autocast precision while an eraser works; weights stay float32.
+    """
+
+    load: Callable[[], StableDiffusionPipeline]
+    base: str
+    base_digest: str
+    dtype: torch.dtype
+
+    def __post_init__(self) -> None:
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._pipe = self.load()
+        self._before = snapshot(self._pipe)
+
+    def artefact_digest(self, configured: ConfiguredEraser, task: Task) -> str:
+        """Return the digest of all that an artefact depends on."""
+        return digest_json(
+            {
+                "class": class_name(configured),
+                "settings": configured.settings,
+                "source": configured.source_digest,
+                "task": _task_json(task),
+                "base": self.base_digest,
+                "dtype": str(self.dtype),
+                "device": self._pipe.device.type,
+            }
+        )
+
+    def artefact(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact:
+        """Return the artefact in ``folder``, made now unless it is there already.
+
+        A second run waits for the first; a damaged or outdated artefact is made again.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        digest = self.artefact_digest(configured, task)
+        with FileLock(folder / "artefact.lock"):
+            if (folder / "artefact.json").exists():
+                try:
+                    stored, _ = read_artefact(folder)
+                except ValueError as exc:
+                    _log.warning("%s; erasing again", exc)
+                else:
+                    if stored.digest == digest:
+                        return stored
+            return self._erase(configured, task, folder, digest)
+
+    def _erase(
+        self, configured: ConfiguredEraser, task: Task, folder: Path, digest: str
+    ) -> Artefact:
+        pipe, device = self._pipe, self._pipe.device
+        # Without the cache: it would serve an optimiser's weights as they were before its steps.
+        autocast = torch.autocast(
+            device.type, self.dtype, enabled=self.dtype is not torch.float32, cache_enabled=False
+        )
+        try:
+            with peak_memory(device) as peak, count_work(pipe) as work, autocast:
+                start = time.perf_counter()
+                configured.eraser.erase(pipe, task)
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                seconds = time.perf_counter() - start
+            tensors = changed_tensors(pipe, self._before)
+        finally:
+            if configured.eraser.leaves == "weights":
+                put_back(pipe, self._before)
+            else:
+                self._start_afresh()
+        artefact = Artefact(
+            eraser=configured.name,
+            eraser_class=class_name(configured),
+            settings=configured.settings,
+            source_digest=configured.source_digest,
+            **_task_json(task),
+            base=self.base,
+            base_digest=self.base_digest,
+            erase_dtype=str(self.dtype).removeprefix("torch."),
+            digest=digest,
+            tensors_digest=digest_tensors(tensors),
+            cost=Cost(
+                seconds=seconds,
+                peak_memory_bytes=peak.value,
+                stored_bytes=sum(tensor.nbytes for tensor in tensors.values()),
+                ufe=round(work.ufe),
+                text_forwards=work.text_forwards,
+            ),
+        )
+        save_artefact(folder, tensors, artefact)
+        return artefact
+
+
+def class_name(configured: ConfiguredEraser) -> str:
+    """Return the dotted name of an eraser's class."""
+    cls = type(configured.eraser)
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _task_json(task: Task) -> dict[str, object]:
+    """Return the task as an artefact stores it."""
+    return {
+        "targets": tuple(map(str, task.targets)),
+        "anchor": None if task.anchor is None else str(task.anchor),
+        "retain": tuple(map(str, task.retain)),
+        "seed": task.seed,
+    }

@@ -1,0 +1,196 @@
+"""The exam: erase, draw, detect and score every job of a plan; what is done already is kept."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol as Interface
+
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+
+from unlearncanvas.chunks import Chunk, Seal, to_answers
+from unlearncanvas.detect import DetectorPair
+from unlearncanvas.drawing import ChunkDrawer
+from unlearncanvas.erasing import Workbench
+from unlearncanvas.models import Artefact, base_digest, load_base
+from unlearncanvas.plan import Job, Plan
+from unlearncanvas.results import Row, RunResults, environment, write_result, write_results
+from unlearncanvas.score import (
+    concept_accuracy,
+    floors,
+    mean_scores,
+    painted_reference,
+    target_scores,
+)
+from unlearncanvas.studio import Studio
+from unlearncanvas.types import Result
+
+_log = logging.getLogger(__name__)
+
+
+class Listener(Interface):
+    """Who is told how far the exam is."""
+
+    def erasing(self, label: str) -> None:
+        """An erasure starts."""
+
+    def drawing(self, label: str) -> None:
+        """A chunk starts."""
+
+    def drawn(self, count: int) -> None:
+        """So many images of a chunk are there."""
+
+    def reused(self, count: int) -> None:
+        """So many images were there already."""
+
+
+@dataclass(kw_only=True)
+class Exam:
+    """One run of a plan."""
+
+    plan: Plan
+    listener: Listener
+
+    def __post_init__(self) -> None:
+        """Load the base model and the detectors, and check that they belong together.
+
+        Raises:
+            ValueError: If the model cannot be loaded or the detectors were not made for it.
+        """
+        plan, protocol = self.plan, self.plan.protocol
+        self._files: list[Path] = []
+        self.done: list[tuple[Job, Artefact]] = []
+        pipe = load_base(plan.model, device=plan.device)
+        self.base_digest = base_digest(pipe)
+        self.detectors = DetectorPair(protocol.detectors, plan.device)
+        self.detectors.accept(plan.model, self.base_digest)
+        self._workbench = Workbench(
+            load=self._load,
+            base=plan.model,
+            base_digest=self.base_digest,
+            dtype=getattr(torch, protocol.erase_dtype),
+        )
+        self._studio = Studio(self._load, getattr(torch, protocol.sampler.dtype))
+        self._drawer = ChunkDrawer(
+            protocol=protocol,
+            detectors=self.detectors,
+            device=plan.device,
+            keep_images=plan.keep_images,
+            on_batch=self.listener.drawn,
+        )
+
+    def _load(self) -> StableDiffusionPipeline:
+        return load_base(self.plan.model, device=self.plan.device)
+
+    def run(self) -> RunResults:
+        """Do what is missing, write every result file, return the run's results."""
+        results = [result for job in self.plan.jobs() for result in self._job(job)]
+        return self._summary(results)
+
+    def _job(self, job: Job) -> Iterator[Result]:
+        label = f"{job.eraser.name} {', '.join(map(str, job.task.targets))}"
+        self.listener.erasing(label)
+        artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
+        seals = self._draw(job, artefact, label)
+        chunks = [self.chunk(artefact, job, seed) for seed in self.plan.seeds]
+        answers = to_answers([chunk.read() for chunk in chunks])
+        reference = painted_reference(self.plan.protocol, self.detectors, len(self.plan.seeds))
+        concepts = concept_accuracy(self.plan.protocol, answers)
+        num_images = sum(seal.num_images for seal in seals)
+        for target in job.targets:
+            result = Result(
+                eraser=job.eraser.name,
+                settings=job.eraser.settings,
+                target=str(target),
+                erase_seed=job.task.seed,
+                protocol=self.plan.protocol.name,
+                protocol_digest=self.plan.protocol.digest,
+                artefact_digest=artefact.digest,
+                seeds=self.plan.seeds,
+                limited=set(self.plan.seeds) != set(self.plan.protocol.seeds),
+                num_images=num_images,
+                scores=target_scores(self.plan.protocol, answers, target, reference),
+                concept_accuracy=concepts,
+                cost=artefact.cost,
+                seconds_per_image=sum(seal.seconds for seal in seals) / num_images,
+                environment=environment(self.plan.device),
+            )
+            folder = self.plan.result_folder(job, target)
+            folder.mkdir(parents=True, exist_ok=True)
+            self._files.append(write_result(folder, result))
+            yield result
+        self.done.append((job, artefact))
+
+    def chunk(self, artefact: Artefact, job: Job, seed: int) -> Chunk:
+        """Return the place of one chunk of a job."""
+        return self._drawer.chunk(artefact, job.folder, seed)
+
+    def base_pipeline(self) -> StableDiffusionPipeline:
+        """Return the base model in drawing precision."""
+        return self._load().to(getattr(torch, self.plan.protocol.sampler.dtype))
+
+    def _draw(self, job: Job, artefact: Artefact, label: str) -> list[Seal]:
+        """Return the seals of all chunks of a job; draws those that are missing."""
+        chunks = [self.chunk(artefact, job, seed) for seed in self.plan.seeds]
+        seals = {chunk.seed: self._drawer.finished(chunk) for chunk in chunks}
+        self.listener.reused(sum(seal.num_images for seal in seals.values() if seal))
+        missing = [chunk for chunk in chunks if seals[chunk.seed] is None]
+        if missing:
+            with self._studio.erased(job.folder) as pipe:
+                for chunk in missing:
+                    self.listener.drawing(f"{label} seed {chunk.seed}")
+                    with chunk.lock():
+                        seal = self._drawer.finished(chunk)
+                        if seal is None:
+                            if chunk.damaged():
+                                _log.warning("%s is damaged; drawing it again", chunk.path)
+                            seal = self._drawer.draw(pipe, chunk)
+                        else:  # another run drew it while we waited for the lock
+                            self.listener.reused(seal.num_images)
+                    seals[chunk.seed] = seal
+        return [seal for seal in seals.values() if seal is not None]
+
+    def _summary(self, results: list[Result]) -> RunResults:
+        """Average over targets, per eraser and kind, and write ``results.json``."""
+        groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
+        many = len(self.plan.erase_seeds) > 1
+        for result in results:
+            seeded = many and result.eraser not in ("none", "noise")
+            label = f"{result.eraser} seed {result.erase_seed}" if seeded else result.eraser
+            groups[label, result.target.partition(":")[0]].append(result)
+        rows = [_row(label, kind, group) for (label, kind), group in groups.items()]
+        summary = RunResults(
+            protocol=self.plan.protocol.name,
+            protocol_digest=self.plan.protocol.digest,
+            tier=self.plan.tier,
+            limited=self.plan.limited,
+            seeds=self.plan.seeds,
+            model=self.plan.model,
+            base_digest=self.base_digest,
+            rows=tuple(rows),
+            floors=floors(self.plan.protocol, self.detectors, len(self.plan.seeds)),
+            results=tuple(str(path.relative_to(self.plan.out)) for path in self._files),
+            environment=environment(self.plan.device),
+        )
+        write_results(self.plan.run_folder(), summary)
+        return summary
+
+
+def _row(label: str, kind: str, results: list[Result]) -> Row:
+    costs = [result.cost for result in results]
+    peaks = [cost.peak_memory_bytes for cost in costs if cost.peak_memory_bytes is not None]
+    return Row(
+        label=label,
+        kind="style" if kind == "style" else "object",
+        targets=tuple(result.target for result in results),
+        complete=True,
+        scores=mean_scores([result.scores for result in results]),
+        ufe=float(np.mean([cost.ufe for cost in costs])),
+        erase_seconds=float(np.mean([cost.seconds for cost in costs])),
+        stored_bytes=float(np.mean([cost.stored_bytes for cost in costs])),
+        peak_memory_bytes=max(peaks, default=None),
+        seconds_per_image=float(np.mean([result.seconds_per_image for result in results])),
+    )

@@ -1,0 +1,167 @@
+"""Base pipelines, and the artefacts that erasers leave.
+
+An artefact is two files: ``erased.safetensors``, the changed and added tensors, and
+``artefact.json``, what made it. The grid is always drawn from an artefact read back from disk.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline
+from pydantic import BaseModel, ConfigDict
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from unlearncanvas.config import build, import_class
+from unlearncanvas.digest import digest_tensors
+from unlearncanvas.types import Concept, Cost, Task
+
+MINICANVAS = "minicanvas"
+MINICANVAS_DIR = Path(__file__).parent / "minicanvas" / "weights" / "pipeline"
+COMPONENTS = ("unet", "text_encoder", "vae")
+
+
+class Artefact(BaseModel):
+    """What made an erased model; the content of ``artefact.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    eraser: str
+    eraser_class: str
+    settings: dict[str, object]
+    source_digest: str
+    targets: tuple[str, ...]
+    anchor: str | None
+    retain: tuple[str, ...]
+    seed: int
+    base: str
+    base_digest: str
+    erase_dtype: str
+    digest: str
+    tensors_digest: str
+    cost: Cost
+
+    def task(self) -> Task:
+        """Return the task it was made for."""
+        return Task(
+            targets=tuple(map(Concept.parse, self.targets)),
+            anchor=None if self.anchor is None else Concept.parse(self.anchor),
+            retain=tuple(map(Concept.parse, self.retain)),
+            seed=self.seed,
+        )
+
+
+def load_base(
+    model: str, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+) -> StableDiffusionPipeline:
+    """Return a base pipeline: ``minicanvas``, a diffusers folder, or a Hub id.
+
+    Raises:
+        ValueError: If it is not a Stable Diffusion pipeline, or cannot be reached.
+    """
+    source: str | Path = MINICANVAS_DIR if model == MINICANVAS else model
+    folder = Path(source)
+    if folder.exists() and not (folder / "model_index.json").is_file():
+        raise ValueError(
+            f"{str(folder)!r} is not a diffusers pipeline folder: it has no model_index.json"
+        )
+    try:
+        pipe = StableDiffusionPipeline.from_pretrained(
+            source, dtype=dtype, safety_checker=None, requires_safety_checker=False
+        )
+    except (OSError, ValueError, TypeError, KeyError) as exc:
+        reason = str(exc).strip().splitlines()[0]
+        raise ValueError(f"cannot load {model!r} as a Stable Diffusion pipeline: {reason}") from exc
+    pipe.set_progress_bar_config(disable=True)
+    for component in COMPONENTS:
+        getattr(pipe, component).requires_grad_(False).eval()
+    return pipe.to(device)
+
+
+def snapshot(pipe: StableDiffusionPipeline) -> dict[str, Tensor]:
+    """Return copies of all tensors, keyed component.parameter."""
+    return {name: tensor.detach().clone() for name, tensor in tensors_of(pipe).items()}
+
+
+def tensors_of(pipe: StableDiffusionPipeline) -> dict[str, Tensor]:
+    """Return all tensors of the pipeline, not copied."""
+    return {
+        f"{component}.{name}": tensor
+        for component in COMPONENTS
+        for name, tensor in getattr(pipe, component).state_dict().items()
+    }
+
+
+def base_digest(pipe: StableDiffusionPipeline) -> str:
+    """Return the digest of a base pipeline's tensors, whatever their dtype."""
+    return digest_tensors(tensors_of(pipe))
+
+
+def changed_tensors(pipe: StableDiffusionPipeline, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors that differ from a snapshot or are new, on the CPU."""
+    return {
+        name: tensor.detach().cpu().contiguous()
+        for name, tensor in tensors_of(pipe).items()
+        if name not in before or not torch.equal(before[name], tensor)
+    }
+
+
+@torch.no_grad()
+def put_back(pipe: StableDiffusionPipeline, before: Mapping[str, Tensor]) -> None:
+    """Copy a snapshot's tensors back in place."""
+    own = tensors_of(pipe)
+    for name, tensor in before.items():
+        own[name].copy_(tensor)
+
+
+def save_artefact(folder: Path, tensors: Mapping[str, Tensor], artefact: Artefact) -> None:
+    """Write both files, the JSON last and by renaming, so that half an artefact is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / "erased.safetensors.partial"
+    save_file(dict(tensors), partial)
+    os.replace(partial, folder / "erased.safetensors")
+    write_text(folder / "artefact.json", artefact.model_dump_json(indent=2) + "\n")
+
+
+def read_artefact(folder: Path) -> tuple[Artefact, dict[str, Tensor]]:
+    """Return a stored artefact.
+
+    Raises:
+        ValueError: If a file is missing or damaged.
+    """
+    try:
+        artefact = Artefact.model_validate_json((folder / "artefact.json").read_text())
+        tensors = load_file(folder / "erased.safetensors")
+    except Exception as exc:  # noqa: BLE001 - safetensors raises its own class, not a ValueError
+        raise ValueError(f"{str(folder)!r} holds no readable artefact: {exc}") from exc
+    if digest_tensors(tensors) != artefact.tensors_digest:
+        raise ValueError(f"the tensors in {str(folder)!r} are not those that artefact.json names")
+    return artefact, tensors
+
+
+def load_erased(path: str | Path, pipe: StableDiffusionPipeline) -> StableDiffusionPipeline:
+    """Put an artefact onto a base pipeline, in place, and return the pipeline.
+
+    Raises:
+        ValueError: If the artefact is damaged or ``pipe`` is another base model.
+    """
+    artefact, tensors = read_artefact(Path(path))
+    found = base_digest(pipe)
+    if found != artefact.base_digest:
+        raise ValueError(
+            f"the artefact was made from base {artefact.base} ({artefact.base_digest[:12]}), "
+            f"this pipeline is {found[:12]}"
+        )
+    eraser = build(import_class(artefact.eraser_class), artefact.settings, where=artefact.eraser)
+    eraser.restore(pipe, artefact.task(), tensors)
+    return pipe
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file under a temporary name, then rename it."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+

@@ -1,0 +1,112 @@
+"""What one call of the benchmark will do, decided before anything is loaded."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from unlearncanvas.config import ConfiguredEraser
+from unlearncanvas.digest import digest_json
+from unlearncanvas.protocol import Protocol
+from unlearncanvas.types import Concept, Task
+
+BASELINES = ("none", "noise")
+"""Rows of every table, so that nobody reads UA alone."""
+NO_TARGET = Concept(kind="trigger", name="none")
+"""Task of the baselines, which are the same whatever the target is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One erased model and the seeds to draw it at.
+
+    Attributes:
+        eraser: The eraser.
+        task: What it is asked.
+        folder: Where artefact, chunks and result go.
+        targets: Concepts that this model is scored for; several for ``none`` and ``noise``.
+    """
+
+    eraser: ConfiguredEraser
+    task: Task
+    folder: Path
+    targets: tuple[Concept, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All jobs of a run.
+
+    Attributes:
+        protocol: The rules, with the sampler as it will be used.
+        model: Base model.
+        erasers: Baselines first.
+        targets: What to forget, one at a time.
+        seeds: Seeds of the images.
+        erase_seeds: Seeds of the erasers.
+        tier: Name of the tier, or ``custom``.
+        device: Where to run.
+        out: Root of the run folders.
+        keep_images: Write every image as a file.
+    """
+
+    protocol: Protocol
+    model: str
+    erasers: tuple[ConfiguredEraser, ...]
+    targets: tuple[Concept, ...]
+    seeds: tuple[int, ...]
+    erase_seeds: tuple[int, ...]
+    tier: str
+    device: torch.device
+    out: Path
+    keep_images: bool
+
+    @property
+    def limited(self) -> bool:
+        """Whether targets or seeds of the whole exam are left out."""
+        return set(self.seeds) != set(self.protocol.seeds) or set(self.targets) != set(
+            self.protocol.targets.concepts()
+        )
+
+    def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
+        """Return an eraser's folder; other settings or another source have another one."""
+        digest = digest_json([eraser.settings, eraser.source_digest, self.model])[:8]
+        return self.out / self.protocol.name / f"{eraser.name}-{digest}"
+
+    def run_folder(self) -> Path:
+        """Return where the run's table, pictures and ``results.json`` go."""
+        tested = [eraser for eraser in self.erasers if eraser.name not in BASELINES]
+        if len(tested) == 1:
+            return self.eraser_folder(tested[0]) / self.tier
+        names = "+".join(eraser.name for eraser in tested) or "baselines"
+        digest = digest_json([str(self.eraser_folder(eraser)) for eraser in self.erasers])[:8]
+        return self.out / self.protocol.name / f"{names}-{digest}" / self.tier
+
+    def result_folder(self, job: Job, target: Concept) -> Path:
+        """Return where the result of one target goes."""
+        name = f"{target.kind}-{target.name.replace(' ', '_')}-seed{job.task.seed}"
+        return self.eraser_folder(job.eraser) / self.tier / name
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs in the order they run: what is quick to see first."""
+        jobs = []
+        for eraser in self.erasers:
+            folder = self.eraser_folder(eraser)
+            if not eraser.eraser.per_target:
+                task = Task(targets=(NO_TARGET,), seed=self.protocol.erase_seed)
+                jobs.append(
+                    Job(eraser=eraser, task=task, folder=folder / "all", targets=self.targets)
+                )
+                continue
+            for target in self.targets:
+                for seed in self.erase_seeds:
+                    name = f"{target.kind}-{target.name.replace(' ', '_')}-seed{seed}"
+                    task = self.protocol.task(target, seed=seed)
+                    jobs.append(
+                        Job(eraser=eraser, task=task, folder=folder / name, targets=(target,))
+                    )
+        return jobs
+
+    def num_images(self) -> int:
+        """Return the images of the whole run."""
+        return len(self.jobs()) * len(self.seeds) * len(self.protocol.cells())

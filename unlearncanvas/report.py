@@ -1,0 +1,79 @@
+"""The table that a run ends with."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from unlearncanvas.results import Row, RunResults
+from unlearncanvas.types import Score
+
+COLUMNS = (
+    ("UA ↑", "unlearning_accuracy"),
+    ("IRA ↑", "in_domain_retain_accuracy"),
+    ("CRA ↑", "cross_domain_retain_accuracy"),
+    ("target's other domain ↑", "target_cross_domain_accuracy"),
+    ("FID ↓", "fid_minicanvas"),
+    ("KID x1000 ↓", "kid_minicanvas"),
+)
+
+
+def tables(results: RunResults) -> list[Table]:
+    """Return one table for style targets and one for object targets."""
+    found = []
+    for kind in ("style", "object"):
+        rows = [row for row in results.rows if row.kind == kind]
+        if rows:
+            found.append(_table(kind, rows, results))
+    return found
+
+
+def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
+    limit = ", limited" if results.limited else ""
+    count = len(rows[-1].targets)
+    title = (
+        f"Forgetting {count} {kind}{'s' if count > 1 else ''} · {results.protocol} "
+        f"{results.tier}{limit} · {len(results.seeds)} seed{'s' if len(results.seeds) > 1 else ''}"
+    )
+    table = Table(title=title, title_style="bold", caption=_caption(results, count))
+    table.add_column("eraser", no_wrap=True)
+    columns = [item for item in COLUMNS if item[1] in rows[0].scores]
+    for heading, _ in columns:
+        table.add_column(heading, justify="right")
+    for heading in ("UFE", "seconds", "stored"):
+        table.add_column(heading, justify="right", style="dim")
+    for row in rows:
+        cells = [cell(row.scores[name]) for _, name in columns]
+        cost = (f"{row.ufe:,.0f}", f"{row.erase_seconds:,.1f}", size(row.stored_bytes))
+        style = "dim" if row.label in ("none", "noise") else "bold"
+        table.add_row(row.label, *cells, *cost, style=style)
+    floor = [cell(results.floors[name]) if name in results.floors else "" for _, name in columns]
+    table.add_section()
+    table.add_row("real images", *floor, "", "", "", style="dim")
+    return table
+
+
+def _caption(results: RunResults, count: int) -> str:
+    interval = (
+        "[low, high]: 95 % over targets; the erasing seed's variance is not in it"
+        if count >= 5
+        else "fewer than five targets: means only, intervals per target are in result.json"
+    )
+    return f"{interval} · protocol digest {results.protocol_digest[:12]}"
+
+
+def cell(score: Score) -> str:
+    """Return a score as text, with its interval on a second line."""
+    digits = 1 if score.unit == "%" else 2
+    text = f"{score.value:.{digits}f}"
+    if score.low is not None and score.high is not None:
+        text += f"\n[{score.low:.{digits}f}, {score.high:.{digits}f}]"
+    return text.replace("[", r"\[")
+
+
+def size(num_bytes: float) -> str:
+    """Return bytes in the unit a person would use."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if num_bytes < 1000 or unit == "GB":
+            return f"{num_bytes:.0f} {unit}" if unit == "B" else f"{num_bytes:.1f} {unit}"
+        num_bytes /= 1000
+    raise AssertionError("unreachable")

@@ -1,0 +1,96 @@
+"""Result files: one per target, one per run; validated, versioned, written atomically."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from unlearncanvas.models import write_text
+from unlearncanvas.types import SCHEMA_VERSION, Result, Score
+
+PACKAGES = ("unlearncanvas", "torch", "diffusers", "transformers", "torchmetrics", "timm", "numpy")
+
+
+class Row(BaseModel):
+    """One eraser of a run.
+
+    Attributes:
+        label: Name in tables: the eraser, with the erase seed where there are several.
+        kind: Which targets it is the mean over: ``style`` or ``object``.
+        complete: Whether every planned target is in it; without that there is no mean.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str
+    kind: Literal["style", "object"]
+    targets: tuple[str, ...]
+    complete: bool
+    scores: dict[str, Score]
+    ufe: float
+    erase_seconds: float
+    stored_bytes: float
+    peak_memory_bytes: int | None
+    seconds_per_image: float
+
+
+class RunResults(BaseModel):
+    """One run: the means, the floors and where each came from; the content of ``results.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    protocol: str
+    protocol_digest: str
+    tier: str
+    limited: bool
+    seeds: tuple[int, ...]
+    model: str
+    base_digest: str
+    rows: tuple[Row, ...]
+    floors: dict[str, Score]
+    results: tuple[str, ...]
+    environment: dict[str, str]
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """Return what else the digits may depend on."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device.type,
+        "device_name": name,
+        "threads": str(torch.get_num_threads()),
+        **{package: version(package) for package in PACKAGES},
+    }
+
+
+def write_result(folder: Path, result: Result) -> Path:
+    """Write ``result.json`` and return its path."""
+    path = folder / "result.json"
+    write_text(path, result.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def write_results(folder: Path, results: RunResults) -> Path:
+    """Write ``results.json`` and return its path."""
+    path = folder / "results.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, results.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def read_results(path: Path) -> RunResults:
+    """Return a run's results.
+
+    Raises:
+        ValueError: If the file is missing or not a results file of this version.
+    """
+    try:
+        return RunResults.model_validate_json(path.read_text())
+    except (OSError, ValueError) as exc:
+        raise ValueError(f"{path} is not a readable results.json: {str(exc).splitlines()[0]}") from exc

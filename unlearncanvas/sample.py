@@ -1,0 +1,98 @@
+"""Draw cells of the grid in batches, each image from its own generator.
+
+An image depends on its cell, its seed and the pipeline, not on order, shard or resume; on the batch
+size only to rounding.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import StableDiffusionPipeline
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from unlearncanvas.protocol import Sampler, cell_seed
+from unlearncanvas.types import Cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One image to draw."""
+
+    cell: Cell
+    seed: int
+    prompt: str
+
+
+def initial_noise(
+    requests: Sequence[Request], shape: tuple[int, int, int]
+) -> Float[Tensor, "b c h w"]:
+    """Return each request's own noise, from a CPU generator seeded by its seed and cell."""
+    rows = []
+    for request in requests:
+        generator = torch.Generator().manual_seed(cell_seed(request.seed, request.cell))
+        rows.append(torch.randn(shape, generator=generator))
+    return torch.stack(rows)
+
+
+def build_scheduler(
+    pipe: StableDiffusionPipeline, sampler: Sampler
+) -> diffusers.SchedulerMixin:
+    """Return a fresh scheduler of the protocol's class, with the pipeline's noise schedule."""
+    cls = getattr(diffusers, sampler.scheduler, None)
+    if cls is None:
+        raise ValueError(f"diffusers has no scheduler {sampler.scheduler!r}")
+    scheduler = cls.from_config(pipe.scheduler.config)
+    scheduler.set_timesteps(sampler.num_inference_steps, device=pipe.device)
+    return scheduler
+
+
+@torch.no_grad()
+def draw_batch(
+    pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
+) -> UInt8[np.ndarray, "b h w 3"]:
+    """Return the images of one batch, the empty and the prompt half in one UNet call.
+
+    Raises:
+        RuntimeError: If the pipeline gives a value that is not finite.
+    """
+    guided = sampler.guidance_scale > 1
+    prompt_embeds, empty_embeds = pipe.encode_prompt(
+        [request.prompt for request in requests],
+        device=pipe.device,
+        num_images_per_prompt=1,
+        do_classifier_free_guidance=guided,
+    )
+    text = torch.cat([empty_embeds, prompt_embeds]) if guided else prompt_embeds
+    scheduler = build_scheduler(pipe, sampler)
+    scale = pipe.vae_scale_factor
+    shape = (pipe.unet.config.in_channels, sampler.height // scale, sampler.width // scale)
+    latents = initial_noise(requests, shape).to(pipe.device) * scheduler.init_noise_sigma
+    for t in scheduler.timesteps:
+        repeated = torch.cat([latents, latents]) if guided else latents
+        repeated = scheduler.scale_model_input(repeated, t).to(pipe.unet.dtype)
+        noise_pred = pipe.unet(repeated, t, encoder_hidden_states=text).sample.float()
+        if guided:
+            without, with_prompt = noise_pred.chunk(2)
+            noise_pred = without + sampler.guidance_scale * (with_prompt - without)
+        latents = scheduler.step(noise_pred, t, latents, return_dict=False)[0]
+    latents = (latents / pipe.vae.config.scaling_factor).to(pipe.vae.dtype)
+    return to_bytes(pipe.vae.decode(latents, return_dict=False)[0])
+
+
+def to_bytes(images: Float[Tensor, "b 3 h w"]) -> UInt8[np.ndarray, "b h w 3"]:
+    """Return images in [-1, 1] as bytes, rounded as diffusers does."""
+    unit = (images.float() / 2 + 0.5).clamp(0, 1)
+    return unit.permute(0, 2, 3, 1).mul(255).round().to(torch.uint8).cpu().numpy()
+
+
+def draw(
+    pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
+) -> Iterator[tuple[Sequence[Request], UInt8[np.ndarray, "b h w 3"]]]:
+    """Yield batches of requests with their images."""
+    for start in range(0, len(requests), sampler.batch_size):
+        batch = requests[start : start + sampler.batch_size]
+        yield batch, draw_batch(pipe, batch, sampler)

@@ -1,0 +1,183 @@
+"""A run in the terminal: the bar, the table, the pictures, where the files are."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from unlearncanvas.drawing import grid_path
+from unlearncanvas.exam import Exam
+from unlearncanvas.pictures import contact_sheet, heat_map
+from unlearncanvas.plan import BASELINES, Plan
+from unlearncanvas.report import tables
+from unlearncanvas.results import RunResults
+from unlearncanvas.sample import Request, draw_batch
+from unlearncanvas.types import Result
+
+
+class _Rate(ProgressColumn):
+    """Images per second while drawing; erasing is not counted."""
+
+    def render(self, task: Task) -> Text:
+        rate = task.fields.get("rate")
+        return Text("" if rate is None else f"{rate:.1f} images/s", style="cyan")
+
+
+class Bar:
+    """Shows an exam's progress."""
+
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("starting", total=total, rate=None)
+        self._images, self._seconds, self._last = 0, 0.0, time.perf_counter()
+
+    def erasing(self, label: str) -> None:
+        """Name the erasure."""
+        self._progress.update(self._task, description=f"erase {label}")
+
+    def drawing(self, label: str) -> None:
+        """Name the chunk."""
+        self._last = time.perf_counter()
+        self._progress.update(self._task, description=f"draw {label}")
+
+    def drawn(self, count: int) -> None:
+        """Advance, and show the rate."""
+        now = time.perf_counter()
+        self._images, self._seconds = self._images + count, self._seconds + now - self._last
+        self._last = now
+        self._progress.update(self._task, advance=count, rate=self._images / self._seconds)
+
+    def reused(self, count: int) -> None:
+        """Advance over what was there."""
+        self._progress.update(self._task, advance=count)
+
+
+@contextmanager
+def bar(total: int, console: Console) -> Iterator[Bar]:
+    """Show a bar of ``total`` images."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        yield Bar(progress, total)
+
+
+def run(plan: Plan, console: Console, *, wandb: bool) -> RunResults:
+    """Run a plan and show what came out."""
+    plan.run_folder().mkdir(parents=True, exist_ok=True)
+    with bar(plan.num_images(), console) as progress:
+        exam = Exam(plan=plan, listener=progress)
+        results = exam.run()
+    pictures = draw_pictures(plan, exam)
+    for table in tables(results):
+        console.print(table)
+    console.print(f"results   {plan.run_folder() / 'results.json'}", soft_wrap=True)
+    for path in pictures:
+        console.print(f"picture   {path}", soft_wrap=True)
+    if wandb:
+        from unlearncanvas.track import mirror
+
+        mirror(plan, results, pictures)
+    return results
+
+
+def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
+    """Write the heat map, and a contact sheet for every target; return their paths."""
+    accuracies, base_grid, paths = {}, None, []
+    for job, artefact in exam.done:
+        if job.eraser.name == "noise":
+            continue
+        grid = grid_path(exam.chunk(artefact, job, plan.seeds[0]))
+        folder = plan.result_folder(job, job.targets[0])
+        result = Result.model_validate_json((folder / "result.json").read_text())
+        values = {name: score.value for name, score in result.concept_accuracy.items()}
+        if job.eraser.name == "none":
+            base_grid, accuracies["base model"] = grid, values
+            continue
+        many = len(plan.erasers) > len(BASELINES) + 1 or len(plan.erase_seeds) > 1
+        label = f"{job.eraser.name} {job.task.seed} {result.target}" if many else result.target
+        accuracies[label] = values
+        if base_grid is not None:
+            path = folder / "sheet.png"
+            contact_sheet(
+                plan.protocol,
+                job.targets[0],
+                before=base_grid,
+                after=grid,
+                title=f"{job.eraser.name} forgets {result.target}, seed {plan.seeds[0]}",
+                path=path,
+            )
+            paths.append(path)
+    names = ", ".join(item.name for item in plan.erasers if item.name not in BASELINES) or "base"
+    path = plan.run_folder() / "heatmap.png"
+    title = f"{names} · {plan.protocol.name} {plan.tier}"
+    heat_map(accuracies, plan.protocol, title=title, path=path)
+    return [path, *paths]
+
+
+def preview(plan: Plan, console: Console) -> None:
+    """Print what a plan would do: images, UFE, and the time on this machine."""
+    exam = Exam(plan=plan, listener=_Silent())
+    sampler = plan.protocol.sampler
+    cells = plan.protocol.cells()[: sampler.batch_size]
+    requests = [
+        Request(cell=cell, seed=plan.seeds[0], prompt=plan.protocol.ask(cell)) for cell in cells
+    ]
+    pipe = exam.base_pipeline()
+    draw_batch(pipe, requests[:2], sampler)
+    start = time.perf_counter()
+    draw_batch(pipe, requests, sampler)
+    per_image = (time.perf_counter() - start) / len(requests)
+    guided = 2 if sampler.guidance_scale > 1 else 1
+    per_ufe = per_image / (sampler.num_inference_steps * guided)
+    seconds = 0.0
+    for eraser in plan.erasers:
+        jobs = [job for job in plan.jobs() if job.eraser is eraser]
+        images = len(jobs) * len(plan.seeds) * len(plan.protocol.cells())
+        work = eraser.eraser.planned_ufe()
+        seconds += images * per_image + (work or 0) * len(jobs) * per_ufe
+        ufe = "unknown" if work is None else f"{work:,}"
+        console.print(
+            f"{eraser.name:12} {len(jobs):3} models x {len(plan.seeds)} seeds x "
+            f"{len(plan.protocol.cells())} cells = {images:6,} images, UFE a model {ufe}"
+        )
+    console.print(
+        f"{plan.num_images():,} images at {1000 * per_image:.0f} ms: about {seconds / 60:.1f} "
+        f"minutes here, if nothing is there yet; protocol {plan.protocol.name} "
+        f"{plan.protocol.digest[:12]}"
+    )
+
+
+class _Silent:
+    """Tells nobody."""
+
+    def erasing(self, label: str) -> None:
+        pass
+
+    def drawing(self, label: str) -> None:
+        pass
+
+    def drawn(self, count: int) -> None:
+        pass
+
+    def reused(self, count: int) -> None:
+        pass
+

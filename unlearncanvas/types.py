@@ -1,0 +1,242 @@
+"""The vocabulary: concepts, cells, tasks, answers, scores and results.
+
+Imports nothing of ours, so that erasers and metrics can use it without the rest of the benchmark.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast, get_args
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Kind = Literal["style", "object", "trigger"]
+Domain = Literal["style", "object"]
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Concept:
+    """Something a model can draw and be asked to forget.
+
+    Attributes:
+        kind: What sort of concept it is.
+        name: As the protocol spells it; underscores stand for spaces.
+    """
+
+    kind: Kind
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError("a concept needs a name, got an empty one")
+
+    @property
+    def words(self) -> str:
+        """The bare name as text, ``"Pop Art"``."""
+        return self.name.replace("_", " ")
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Concept":
+        """Return the concept that ``str`` made the text of."""
+        kind, _, name = text.partition(":")
+        if kind not in get_args(Kind):
+            raise ValueError(f"a concept is written kind:name, got {text!r}")
+        return cls(kind=cast(Kind, kind), name=name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One square of the grid: an object asked for in a style."""
+
+    style: str
+    object: str
+
+    def name(self, domain: Domain) -> str:
+        """Return the style's or the object's name."""
+        return self.style if domain == "style" else self.object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What an eraser is asked to do. The protocol fills it, the same for every eraser.
+
+    Attributes:
+        targets: Concepts to forget; usually one.
+        anchor: What the target may be mapped to; None where the protocol names none.
+        retain: Concepts that must survive; never contains a target.
+        seed: Seeds every random draw of the eraser.
+    """
+
+    targets: tuple[Concept, ...]
+    anchor: Concept | None = None
+    retain: tuple[Concept, ...] = ()
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.targets:
+            raise ValueError("a task needs at least one target, got none")
+        both = [str(target) for target in self.targets if target in self.retain]
+        if both:
+            raise ValueError(f"cannot forget and retain the same concept: {', '.join(both)}")
+        if self.anchor in self.targets:
+            raise ValueError(f"a target cannot be its own anchor: {self.anchor}")
+
+    @property
+    def target(self) -> Concept:
+        """The only target.
+
+        Raises:
+            ValueError: If the task has several.
+        """
+        if len(self.targets) != 1:
+            raise ValueError(f"this eraser takes one target, the task has {len(self.targets)}")
+        return self.targets[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What was asked for and what the detectors saw, one entry an image.
+
+    Attributes:
+        cells: What each image was asked to show.
+        seeds: The protocol's seed of each image.
+        style_pred: Style detector's answer.
+        object_pred: Object detector's answer.
+        features: Features of both detectors side by side, float64 [n, feature]; None where a metric
+            does not need them.
+    """
+
+    cells: Sequence[Cell]
+    seeds: Sequence[int]
+    style_pred: Sequence[str]
+    object_pred: Sequence[str]
+    features: Float[np.ndarray, "n feature"] | None = None
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.cells), len(self.seeds), len(self.style_pred), len(self.object_pred)}
+        if self.features is not None:
+            lengths.add(len(self.features))
+        if len(lengths) != 1:
+            raise ValueError(f"answers must have one entry an image, got lengths {sorted(lengths)}")
+
+    def asked(self, domain: Domain) -> np.ndarray:
+        """Names asked for, [n]."""
+        return np.array([cell.name(domain) for cell in self.cells])
+
+    def seen(self, domain: Domain) -> np.ndarray:
+        """Names detected, [n]."""
+        return np.array(self.style_pred if domain == "style" else self.object_pred)
+
+    def select(self, mask: np.ndarray) -> "Answers":
+        """Return the images where ``mask`` [n] is True."""
+        rows = np.flatnonzero(mask)
+        return Answers(
+            cells=[self.cells[row] for row in rows],
+            seeds=[self.seeds[row] for row in rows],
+            style_pred=[self.style_pred[row] for row in rows],
+            object_pred=[self.object_pred[row] for row in rows],
+            features=None if self.features is None else self.features[rows],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a metric is asked: the answers of one erased model, and the rules to read them by.
+
+    Attributes:
+        answers: All images of the grid.
+        target: The forgotten concept.
+        plain_style: The style that stands for no style; never a target, excluded from IRA.
+        reference: Features of real images and the cells they show; None where no metric needs them.
+    """
+
+    answers: Answers
+    target: Concept
+    plain_style: str
+    reference: "Reference | None" = field(default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """Features of real images, from the same extractor as the answers'."""
+
+    cells: Sequence[Cell]
+    features: Float[np.ndarray, "n feature"]
+
+
+class Score(BaseModel):
+    """One number with its interval.
+
+    Attributes:
+        value: The estimate.
+        n: Images (or targets, for a mean over targets) behind it.
+        low: Lower end of the 95 % interval; None where none can be given honestly.
+        high: Upper end of the 95 % interval; None likewise.
+        unit: ``"%"`` or the metric's own unit.
+        higher_is_better: Direction.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    value: float
+    n: int = Field(ge=1)
+    low: float | None = None
+    high: float | None = None
+    unit: str = "%"
+    higher_is_better: bool = True
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Score":
+        if (self.low is None) != (self.high is None):
+            raise ValueError("an interval needs both ends or none")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"interval must have low <= high, got [{self.low}, {self.high}]")
+        return self
+
+
+class Cost(BaseModel):
+    """What one erasure cost.
+
+    Attributes:
+        seconds: Wall time of ``erase``; depends on the machine.
+        peak_memory_bytes: Peak memory while erasing; None where it cannot be measured.
+        stored_bytes: Size of the artefact's tensors.
+        ufe: UNet forward equivalents, per sample: forward 1, backward 2, recomputation 1.
+        text_forwards: Prompts sent through the text encoder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seconds: float = Field(ge=0)
+    peak_memory_bytes: int | None
+    stored_bytes: int = Field(ge=0)
+    ufe: int = Field(ge=0)
+    text_forwards: int = Field(ge=0)
+
+
+class Result(BaseModel):
+    """All that one erased model scored; the content of ``result.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    eraser: str
+    settings: dict[str, object]
+    target: str
+    erase_seed: int
+    protocol: str
+    protocol_digest: str
+    artefact_digest: str
+    seeds: tuple[int, ...]
+    limited: bool
+    num_images: int
+    scores: dict[str, Score]
+    concept_accuracy: dict[str, Score]
+    cost: Cost
+    seconds_per_image: float
+    environment: dict[str, str]

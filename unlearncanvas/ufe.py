@@ -1,0 +1,65 @@
+"""Count UNet forward equivalents: work, whatever the machine.
+
+Per sample of a batch: a forward pass counts 1, a backward pass 2 more, and 1 more again where
+gradient checkpointing recomputes the forward; latents larger or smaller than the native size count
+by their area. Copies made while counting (a frozen UNet) count too.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+
+
+@dataclass(kw_only=True)
+class Work:
+    """Running totals: UNet forward equivalents, and prompts through the text encoder."""
+
+    ufe: float = 0.0
+    text_forwards: int = 0
+
+
+@contextmanager
+def count_work(pipe: StableDiffusionPipeline) -> Iterator[Work]:
+    """Count the work of the pipeline's UNet and text encoder until the block ends.
+
+    The counting hooks are removed afterwards from the pipeline's own modules.
+    """
+    work = Work()
+
+    # Plain functions, because deepcopy shares functions: a frozen copy counts into the same total.
+    def unet_hook(
+        module: UNet2DConditionModel, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        sample = args[0] if args else kwargs["sample"]
+        area = sample.shape[-2] * sample.shape[-1]
+        native = module.config.sample_size
+        units = len(sample) * area / native**2
+        work.ufe += units
+        prediction = output[0] if isinstance(output, tuple) else output.sample
+        if prediction.requires_grad:
+            backward = units * (3 if getattr(module, "is_gradient_checkpointing", False) else 2)
+
+            def count_backward(grad: torch.Tensor) -> None:
+                work.ufe += backward
+
+            prediction.register_hook(count_backward)
+
+    def text_hook(
+        module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+    ) -> None:
+        ids = args[0] if args else kwargs["input_ids"]
+        work.text_forwards += len(ids)
+
+    handles = [
+        pipe.unet.register_forward_hook(unet_hook, with_kwargs=True),
+        pipe.text_encoder.register_forward_hook(text_hook, with_kwargs=True),
+    ]
+    try:
+        yield work
+    finally:
+        for handle in handles:
+            handle.remove()
