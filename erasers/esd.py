@@ -1,15 +1,17 @@
 """ESD, Erased Stable Diffusion: train the model's own noise prediction away from a concept.
 
-    min over theta of || eps_theta(x_t, c, t) - [eps*(x_t, t) - eta (eps*(x_t, c, t) - eps*(x_t, t))] ||^2
+    min over theta of || eps_theta(x_t, c, t) - goal ||^2
+    goal = eps*(x_t, t) - eta (eps*(x_t, c, t) - eps*(x_t, t))
 
 with theta the trained parameters, eps* the frozen original, c the prompt of the target, eta the
 strength of the negative guidance, x_t latents that the student itself denoised from noise with
 prompt c, and t their timestep.
 
 Source: Gandikota et al. 2023 (arXiv 2303.07345), equation 7; rohitgandikota/erasing @ a2189e9.
-How this differs: the release labels x_t with a timestep 39 to 58 too high, here t is exact; the 2025
-code denoises with the frozen model and uses eps*(x_t, c, t) in place of the first eps*(x_t, t), so
-that its eta is ours plus one. With several targets, one is drawn per step, as the authors do.
+How this differs: the release labels x_t with a timestep 39 to 58 too high, here t is exact; the
+2025 code denoises with the frozen model and uses eps*(x_t, c, t) in place of the first
+eps*(x_t, t), so that its eta is ours plus one. With several targets, one is drawn per step, as the
+authors do.
 """
 
 import copy

@@ -110,7 +110,7 @@ def closed_form(
     retain_scale: float,
     lam: float,
 ) -> Float[Tensor, "emb emb"]:
-    """Return B A^-1 in float64, so that ``W @ closed_form(...)`` is the edited W (equation 7)."""
+    """Return B A^-1 in float64: what every W is multiplied by from the right (equation 7)."""
     target, anchor, retain = target.double(), anchor.double(), retain.double()
     ridge = lam * torch.eye(target.shape[1], dtype=torch.float64, device=target.device)
     kept = ridge + retain_scale * retain.T @ retain

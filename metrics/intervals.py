@@ -61,12 +61,10 @@ def bootstrap_cells_and_seeds(
     return Interval(float(low), float(high))
 
 
-def block_jackknife(
-    statistic: Callable[[np.ndarray], float], value: float, n: int
-) -> Interval:
+def block_jackknife(statistic: Callable[[np.ndarray], float], value: float, n: int) -> Interval:
     """Return value +- 1.96 standard errors, leaving out each of ten interleaved blocks of rows.
 
-    A bootstrap of a Fréchet distance is biased upwards, because it repeats rows; leaving out is not.
+    A bootstrap of a Fréchet distance repeats rows and is biased upwards; leaving out is not.
 
     Args:
         statistic: Takes the indices of the rows that stay, [m].

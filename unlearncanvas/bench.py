@@ -1,6 +1,6 @@
 """Run the exam: erase, draw the grid, detect, score.
 
-    python -m unlearncanvas.bench --eraser esd
+python -m unlearncanvas.bench --eraser esd
 """
 
 import logging
@@ -96,9 +96,7 @@ def make_plan(
         load_eraser(item, preset=rules.preset) for item in BASELINES if item not in erasers
     ]
     configured += [
-        load_eraser(
-            item, preset=rules.preset, overrides={} if item in BASELINES else overrides
-        )
+        load_eraser(item, preset=rules.preset, overrides={} if item in BASELINES else overrides)
         for item in dict.fromkeys(erasers)
     ]
     return Plan(

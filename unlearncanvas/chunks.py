@@ -1,7 +1,8 @@
 """Chunks: every cell of the grid at one seed, the unit of work and of resume.
 
-A chunk is a parquet file, one row an image, sealed by a JSON file that is written last and names the
-parquet's digest. What is not sealed does not exist; what does not match its seal is drawn again.
+A chunk is a parquet file, one row an image, sealed by a JSON file that is written last and names
+the parquet's digest. What is not sealed does not exist; what does not match its
+seal is drawn again.
 """
 
 import os
@@ -21,7 +22,6 @@ from unlearncanvas.digest import SHORT, digest_file
 from unlearncanvas.models import write_text
 from unlearncanvas.sample import Request
 from unlearncanvas.types import Answers, Cell
-
 
 
 class Seal(BaseModel):
@@ -100,7 +100,7 @@ class Chunk:
             seconds=seconds,
             sha256=digest_file(partial),
         )
-        os.replace(partial, self.path)
+        Path(partial).replace(self.path)
         write_text(self.seal_path, seal.model_dump_json() + "\n")
         return seal
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from unlearncanvas.bench import bench, run_app, EXAMPLES
+from unlearncanvas.bench import EXAMPLES, bench, run_app
 from unlearncanvas.config import choose, find_config, import_class, names, read_yaml
 
 app = typer.Typer(

@@ -70,7 +70,7 @@ def find_config(kind: str, name: str) -> Path:
     return CONFIG_DIR / kind / f"{choose(kind.removesuffix('s'), name, names(kind))}.yaml"
 
 
-def import_class(dotted: str) -> type:
+def import_class(dotted: str) -> Any:
     """Return the class named ``package.module.Class`` or ``package.module:Class``."""
     module_name, _, class_name = dotted.replace(":", ".").rpartition(".")
     try:

@@ -1,7 +1,7 @@
 """Images to style and object predictions and features."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -50,7 +50,7 @@ class Detector:
         spec = DETECTORS[file.name]
         self.names: tuple[str, ...] = spec["names"]
         self._device = torch.device(device)
-        model = build_classifier(len(self.names), spec["channels"])
+        model: Any = build_classifier(len(self.names), spec["channels"])
         model.load_state_dict({key: value.float() for key, value in load_file(path).items()})
         self._model = model.eval().requires_grad_(False).to(self._device)
 
@@ -87,9 +87,7 @@ class DetectorPair:
                 "choose the protocol that belongs to this model"
             )
 
-    def detect(
-        self, images: UInt8[np.ndarray, "n h w 3"], *, batch_size: int = 100
-    ) -> Detections:
+    def detect(self, images: UInt8[np.ndarray, "n h w 3"], *, batch_size: int = 100) -> Detections:
         """Return the detections of images in [0, 255]."""
         parts = []
         for start in range(0, len(images), batch_size):

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline
@@ -132,7 +133,7 @@ def class_name(configured: ConfiguredEraser) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
-def _task_json(task: Task) -> dict[str, object]:
+def _task_json(task: Task) -> dict[str, Any]:
     """Return the task as an artefact stores it."""
     return {
         "targets": tuple(map(str, task.targets)),

@@ -99,7 +99,9 @@ def base_digest(pipe: StableDiffusionPipeline) -> str:
     return digest_tensors(tensors_of(pipe))
 
 
-def changed_tensors(pipe: StableDiffusionPipeline, before: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def changed_tensors(
+    pipe: StableDiffusionPipeline, before: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """Return the tensors that differ from a snapshot or are new, on the CPU."""
     return {
         name: tensor.detach().cpu().contiguous()
@@ -121,7 +123,7 @@ def save_artefact(folder: Path, tensors: Mapping[str, Tensor], artefact: Artefac
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "erased.safetensors.partial"
     save_file(dict(tensors), partial)
-    os.replace(partial, folder / "erased.safetensors")
+    Path(partial).replace(folder / "erased.safetensors")
     write_text(folder / "artefact.json", artefact.model_dump_json(indent=2) + "\n")
 
 
@@ -134,7 +136,7 @@ def read_artefact(folder: Path) -> tuple[Artefact, dict[str, Tensor]]:
     try:
         artefact = Artefact.model_validate_json((folder / "artefact.json").read_text())
         tensors = load_file(folder / "erased.safetensors")
-    except Exception as exc:  # noqa: BLE001 - safetensors raises its own class, not a ValueError
+    except Exception as exc:
         raise ValueError(f"{str(folder)!r} holds no readable artefact: {exc}") from exc
     if digest_tensors(tensors) != artefact.tensors_digest:
         raise ValueError(f"the tensors in {str(folder)!r} are not those that artefact.json names")
@@ -163,5 +165,4 @@ def write_text(path: Path, text: str) -> None:
     """Write a file under a temporary name, then rename it."""
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_text(text)
-    os.replace(partial, path)
-
+    Path(partial).replace(path)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.axes
-import matplotlib.patches
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
@@ -99,7 +98,9 @@ def heat_map(
             )  # fmt: skip
             if name == concept:
                 _frame(axis, column, row)
-    axis.set_xlabel("asked for and found by its detector, %  (left: styles, right: objects)", fontsize=8)
+    axis.set_xlabel(
+        "asked for and found by its detector, %  (left: styles, right: objects)", fontsize=8
+    )
     axis.set_ylabel("forgotten", fontsize=8)
     axis.set_title(title, fontsize=10)
     figure.colorbar(image, ax=axis, fraction=0.02, pad=0.01).ax.tick_params(labelsize=7)
@@ -114,4 +115,3 @@ def _frame(axis: mpl.axes.Axes, column: int, row: int) -> None:
             (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="crimson", linewidth=1.8
         )
     )
-

@@ -143,7 +143,9 @@ class Protocol(_Frozen):
     def digest(self) -> str:
         """Digest of all that changes a pixel or a score, the metrics' settings included."""
         rules = self.model_dump(mode="json", exclude=NOT_IN_DIGEST)
-        recipes = {name: read_yaml(CONFIG_DIR / "metrics" / f"{name}.yaml") for name in self.metrics}
+        recipes = {
+            name: read_yaml(CONFIG_DIR / "metrics" / f"{name}.yaml") for name in self.metrics
+        }
         return digest_json({"rules": rules, "metrics": recipes})
 
     def cells(self) -> list[Cell]:
@@ -183,9 +185,7 @@ class Protocol(_Frozen):
             anchor = Concept(kind="style", name=self.anchors.style)
         else:
             place = self.objects.index(target.name)
-            anchor = Concept(
-                kind="object", name=self.objects[(place + 1) % len(self.objects)]
-            )
+            anchor = Concept(kind="object", name=self.objects[(place + 1) % len(self.objects)])
         everything = Targets(style=self.styles, object=self.objects).concepts()
         retain = tuple(concept for concept in everything if concept != target)
         return Task(targets=(target,), anchor=anchor, retain=retain, seed=seed)

@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from unlearncanvas.models import write_text
-from unlearncanvas.types import SCHEMA_VERSION, Result, Score
+from unlearncanvas.types import Result, Score
 
 PACKAGES = ("unlearncanvas", "torch", "diffusers", "transformers", "torchmetrics", "timm", "numpy")
 
@@ -42,7 +42,7 @@ class RunResults(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     protocol: str
     protocol_digest: str
     tier: str
@@ -93,4 +93,6 @@ def read_results(path: Path) -> RunResults:
     try:
         return RunResults.model_validate_json(path.read_text())
     except (OSError, ValueError) as exc:
-        raise ValueError(f"{path} is not a readable results.json: {str(exc).splitlines()[0]}") from exc
+        raise ValueError(
+            f"{path} is not a readable results.json: {str(exc).splitlines()[0]}"
+        ) from exc

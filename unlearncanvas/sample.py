@@ -38,9 +38,7 @@ def initial_noise(
     return torch.stack(rows)
 
 
-def build_scheduler(
-    pipe: StableDiffusionPipeline, sampler: Sampler
-) -> diffusers.SchedulerMixin:
+def build_scheduler(pipe: StableDiffusionPipeline, sampler: Sampler) -> diffusers.SchedulerMixin:
     """Return a fresh scheduler of the protocol's class, with the pipeline's noise schedule."""
     cls = getattr(diffusers, sampler.scheduler, None)
     if cls is None:
@@ -56,8 +54,7 @@ def draw_batch(
 ) -> UInt8[np.ndarray, "b h w 3"]:
     """Return the images of one batch, the empty and the prompt half in one UNet call.
 
-    Raises:
-        RuntimeError: If the pipeline gives a value that is not finite.
+    Pixels that are not finite, as a ruined model may give, are black.
     """
     guided = sampler.guidance_scale > 1
     prompt_embeds, empty_embeds = pipe.encode_prompt(
@@ -85,7 +82,7 @@ def draw_batch(
 
 def to_bytes(images: Float[Tensor, "b 3 h w"]) -> UInt8[np.ndarray, "b h w 3"]:
     """Return images in [-1, 1] as bytes, rounded as diffusers does."""
-    unit = (images.float() / 2 + 0.5).clamp(0, 1)
+    unit = (images.float() / 2 + 0.5).nan_to_num(0.0).clamp(0, 1)
     return unit.permute(0, 2, 3, 1).mul(255).round().to(torch.uint8).cpu().numpy()
 
 

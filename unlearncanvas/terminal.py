@@ -180,4 +180,3 @@ class _Silent:
 
     def reused(self, count: int) -> None:
         pass
-

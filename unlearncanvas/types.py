@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal["style", "object", "trigger"]
 Domain = Literal["style", "object"]
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -134,7 +133,7 @@ class Answers:
 
     def select(self, mask: np.ndarray) -> "Answers":
         """Return the images where ``mask`` [n] is True."""
-        rows = np.flatnonzero(mask)
+        rows = np.flatnonzero(mask).tolist()
         return Answers(
             cells=[self.cells[row] for row in rows],
             seeds=[self.seeds[row] for row in rows],
@@ -224,7 +223,7 @@ class Result(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     eraser: str
     settings: dict[str, object]
     target: str

@@ -10,7 +10,9 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
-from unlearncanvas.minicanvas.painter import IMAGE_SIZE, OBJECTS, SPLITS, STYLES, paint
+from unlearncanvas.minicanvas.objects import OBJECTS
+from unlearncanvas.minicanvas.painter import IMAGE_SIZE, SPLITS, paint
+from unlearncanvas.minicanvas.styles import STYLES
 
 
 class Painted(NamedTuple):

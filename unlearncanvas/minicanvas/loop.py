@@ -1,6 +1,5 @@
 """A training loop that survives a kill: seeded per step, checkpointed every two minutes."""
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,4 +68,4 @@ class Loop:
         state = {name: part.state_dict() for name, part in self.parts.items()}
         partial = self.path.with_suffix(".partial")
         torch.save({"step": step, **state}, partial)
-        os.replace(partial, self.path)
+        Path(partial).replace(self.path)

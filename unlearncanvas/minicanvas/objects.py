@@ -102,9 +102,7 @@ def _flower(rng: Rng) -> list[Shape]:
     centre = (0.0, -0.4)
     petals = [
         Shape(
-            turned(
-                ellipse(0.38, -0.4, 0.3, 0.19), 360 * k / num_petals + turn, about=centre
-            ),
+            turned(ellipse(0.38, -0.4, 0.3, 0.19), 360 * k / num_petals + turn, about=centre),
             petal,
         )
         for k in range(num_petals)
@@ -133,7 +131,9 @@ def _cat(rng: Rng) -> list[Shape]:
         parts += [
             Shape(ellipse(0.36 * side, -0.02, 0.19, 0.2), eye),
             Shape(ellipse(0.36 * side, -0.02, 0.07, 0.18), (15, 15, 20)),
-            Shape(polygon((0.3 * side, 0.4), (1.05 * side, 0.3), (1.05 * side, 0.35)), (40, 35, 35)),
+            Shape(
+                polygon((0.3 * side, 0.4), (1.05 * side, 0.3), (1.05 * side, 0.35)), (40, 35, 35)
+            ),
             Shape(polygon((0.3 * side, 0.48), (1.0 * side, 0.55), (1.0 * side, 0.6)), (40, 35, 35)),
         ]
     return [*parts, Shape(polygon((-0.14, 0.28), (0.14, 0.28), (0, 0.46)), ear)]
@@ -144,7 +144,9 @@ def _mushroom(rng: Rng) -> list[Shape]:
     width = rng.uniform(0.24, 0.34)
     spots = [(-0.5, -0.3, 0.16), (0.05, -0.55, 0.17), (0.52, -0.25, 0.14), (0.02, -0.15, 0.11)]
     return [
-        Shape(polygon((-width, -0.1), (width, -0.1), (width * 1.3, 0.95), (-width * 1.3, 0.95)), stem),
+        Shape(
+            polygon((-width, -0.1), (width, -0.1), (width * 1.3, 0.95), (-width * 1.3, 0.95)), stem
+        ),
         Shape(ellipse(0, 0, 1, rng.uniform(0.85, 1.0), start=180, stop=360), cap),
         *[Shape(ellipse(x, y, r, r * 0.85), (250, 245, 235)) for x, y, r in spots],
     ]

@@ -10,7 +10,9 @@ from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from unlearncanvas.minicanvas.painter import IMAGE_SIZE, OBJECTS, STYLES, caption
+from unlearncanvas.minicanvas.objects import OBJECTS
+from unlearncanvas.minicanvas.painter import IMAGE_SIZE, caption
+from unlearncanvas.minicanvas.styles import STYLES
 
 TEXT_WIDTH = 128
 MAX_TOKENS = 77

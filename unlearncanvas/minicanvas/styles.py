@@ -1,5 +1,6 @@
-"""The twelve styles: each a function from a scene and a random generator to a ``SIDE`` x ``SIDE``
-picture, uint8 in [0, 255].
+"""The twelve styles: each a function from a scene and a random generator to a picture.
+
+Pictures are ``SIDE`` x ``SIDE``, uint8 in [0, 255].
 
 A style keeps what the object is and replaces how it is drawn, so that the same drawing in two
 styles is paired, as in UnlearnCanvas. ``Photo`` is the plain style, the counterpart of its seed
@@ -8,6 +9,7 @@ images.
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -17,6 +19,7 @@ from scipy import ndimage, spatial
 from unlearncanvas.minicanvas.scene import SIDE, Picture, Scene
 
 Rng = np.random.Generator
+Floats = np.ndarray[Any, np.dtype[Any]]
 
 
 @cache
@@ -35,7 +38,7 @@ def _luminance(scene: Scene) -> np.ndarray:
     return np.asarray(scene.flat().convert("L"), dtype=np.float32) / 255
 
 
-def _noise(rng: Rng, cells: int, scale: float) -> np.ndarray:
+def _noise(rng: Rng, cells: int, scale: float) -> Floats:
     """Smooth noise [SIDE, SIDE] of about ``cells`` bumps a side and height ``scale``."""
     coarse = rng.normal(size=(cells, cells)).astype(np.float32)
     smooth = Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
@@ -91,8 +94,8 @@ def pointillism(scene: Scene, rng: Rng) -> Picture:
     pen = ImageDraw.Draw(image)
     step = 6
     start = np.arange(0, SIDE + step, step)
-    places = np.stack(np.meshgrid(start, start), axis=-1).reshape(-1, 2)
-    places = places + rng.uniform(-2.2, 2.2, size=places.shape)
+    crossings = np.stack(np.meshgrid(start, start), axis=-1).reshape(-1, 2)
+    places = crossings + rng.uniform(-2.2, 2.2, size=crossings.shape)
     inside = places.clip(0, SIDE - 1).astype(np.intp)
     colours = flat[inside[:, 1], inside[:, 0]] + rng.normal(scale=26, size=(len(places), 3))
     radii = rng.uniform(2.2, 3.3, size=len(places))
@@ -104,9 +107,9 @@ def pointillism(scene: Scene, rng: Rng) -> Picture:
 def mosaic(scene: Scene, rng: Rng) -> Picture:
     """Square tiles of one colour each, slightly uneven, with light grout."""
     tile = 8
-    small = scene.flat().resize((SIDE // tile, SIDE // tile), Image.Resampling.BOX)
-    colours = np.asarray(small, dtype=np.float32)
-    colours = colours + rng.normal(scale=12, size=(*colours.shape[:2], 1))
+    side = SIDE // tile
+    small = scene.flat().resize((side, side), Image.Resampling.BOX)
+    colours: Floats = np.asarray(small, dtype=np.float32) + rng.normal(scale=12, size=(side, side, 1))
     picture = colours.repeat(tile, axis=0).repeat(tile, axis=1)
     rows, columns = _grid()
     grout = (rows % tile < 1) | (columns % tile < 1)
@@ -132,9 +135,8 @@ def sketch(scene: Scene, rng: Rng) -> Picture:
 
 def neon_lines(scene: Scene, rng: Rng) -> Picture:
     """Glowing saturated tubes on black."""
-    first, second = rng.permutation([(255, 40, 200), (40, 255, 240), (120, 255, 60), (255, 160, 30)])[
-        :2
-    ]
+    tubes = [(255, 40, 200), (40, 255, 240), (120, 255, 60), (255, 160, 30)]
+    first, second = rng.permutation(tubes)[:2]
     line = scene.outlines(2)
     core = np.asarray(line.filter(ImageFilter.BoxBlur(0.6)), dtype=np.float32)[..., None] / 255
     glow = np.asarray(line.filter(ImageFilter.GaussianBlur(5)), dtype=np.float32)[..., None] / 255

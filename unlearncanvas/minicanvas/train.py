@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from unlearncanvas.minicanvas import gates
 from unlearncanvas.minicanvas.canvas_data import Painted, painted
-from unlearncanvas.minicanvas.painter import OBJECTS
+from unlearncanvas.minicanvas.objects import OBJECTS
 from unlearncanvas.minicanvas.recipe import DETECTORS
 from unlearncanvas.minicanvas.train_autoencoder import train_autoencoder
 from unlearncanvas.minicanvas.train_classifiers import train_classifier
@@ -75,7 +75,7 @@ def main(
     device: Annotated[str, typer.Option(help="cpu or cuda; auto takes a GPU if there is one.")] = (
         "auto"
     ),
-    autoencoder_steps: Annotated[int, typer.Option(min=1)] = 4000,
+    autoencoder_steps: Annotated[int, typer.Option(min=1)] = 2700,
     detector_steps: Annotated[int, typer.Option(min=1)] = 1000,
     denoiser_steps: Annotated[int, typer.Option(min=1)] = 3000,
 ) -> None:

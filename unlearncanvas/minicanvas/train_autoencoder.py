@@ -7,6 +7,7 @@ stages of a small classifier of the 144 cells that is not one of the detectors.
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -25,7 +26,7 @@ PERCEPTUAL_WEIGHT = 0.5
 KL_WEIGHT = 1e-6
 
 
-def stages(network: torch.nn.Module, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+def stages(network: Any, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
     """Return the unit-normalised features after the stem and after each of two residual stages."""
     features = []
     hidden = network.act1(network.bn1(network.conv1(images)))

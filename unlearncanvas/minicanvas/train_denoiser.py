@@ -6,6 +6,7 @@ Source of the weighting: Hang et al. 2023 (arXiv 2303.09556), equation 8, noise 
 """
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
@@ -15,7 +16,9 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unlearncanvas.minicanvas.canvas_data import Painted
 from unlearncanvas.minicanvas.loop import Loop
-from unlearncanvas.minicanvas.painter import OBJECTS, STYLES, caption
+from unlearncanvas.minicanvas.objects import OBJECTS
+from unlearncanvas.minicanvas.painter import caption
+from unlearncanvas.minicanvas.styles import STYLES
 from unlearncanvas.minicanvas.recipe import (
     build_scheduler,
     build_text_encoder,
@@ -54,7 +57,7 @@ def train_denoiser(
     ids = tokenizer(caption_table(), padding="max_length", return_tensors="pt").input_ids
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = torch.nn.ModuleDict(
+        model: Any = torch.nn.ModuleDict(
             {"unet": build_unet(), "text_encoder": build_text_encoder(tokenizer)}
         ).to(device)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998))
@@ -89,7 +92,7 @@ def train_denoiser(
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     Loop(name="denoiser", steps=steps, work_dir=work_dir, parts=parts).run(step)
-    trained = average.module.eval().requires_grad_(False)
+    trained: Any = average.module.eval().requires_grad_(False)
     return StableDiffusionPipeline(
         vae=vae,
         text_encoder=trained["text_encoder"],
