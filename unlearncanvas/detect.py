@@ -51,7 +51,7 @@ class Detector:
         self.names: tuple[str, ...] = spec["names"]
         self._device = torch.device(device)
         model: Any = build_classifier(len(self.names), spec["channels"])
-        model.load_state_dict({key: value.float() for key, value in load_file(path).items()})
+        model.load_state_dict(load_file(path))
         self._model = model.eval().requires_grad_(False).to(self._device)
 
     @torch.no_grad()

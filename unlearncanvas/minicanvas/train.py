@@ -42,8 +42,7 @@ def train_detectors(data: Painted, *, steps: int, work_dir: Path, device: torch.
             work_dir=work_dir,
             device=device,
         )
-        state = {key: tensor.half() for key, tensor in model.state_dict().items()}
-        save_file(state, folder / f"{name}.safetensors")
+        save_file(model.half().state_dict(), folder / f"{name}.safetensors")
 
 
 def make_autoencoder(

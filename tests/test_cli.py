@@ -1,0 +1,114 @@
+"""Bad input: one clear line, exit code 2, nothing lost."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.small_exam import bench, environment, write_protocol
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", *arguments],
+        capture_output=True, text=True, env=environment(), check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--eraser", "edd"], "unknown eraser 'edd'; did you mean esd"),
+        (["--targets", "Pop Arts"], "unknown target 'Pop Arts'; did you mean Pop Art"),
+        (["--targets", "Photo"], "unknown target 'Photo'"),
+        (["--set", "stepz=3"], "unknown setting of eraser esd 'stepz'; did you mean steps"),
+        (["--set", "eta=0"], "eta must be > 0, got 0"),
+        (["--set", "steps=0"], "steps must be >= 1, got 0"),
+        (["--tier", "quik"], "unknown tier 'quik'; did you mean quick"),
+        (["--protocol", "mimi"], "unknown protocol 'mimi'; did you mean mini"),
+        (["--seeds", "1,x"], "--seeds takes integers separated by commas, got '1,x'"),
+        (["--seeds", "1,1"], "--seeds takes different integers >= 0"),
+        (["--dtype", "float64"], "dtype"),
+        (["--device", "tpu"], "unknown device 'tpu'"),
+        (["--model", "tests"], "'tests' is not a diffusers pipeline folder"),
+        (["--model", "no-such-folder"], "cannot load 'no-such-folder'"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(options, message, tmp_path):
+    eraser = [] if "--eraser" in options else ["--eraser", "esd"]
+    done = run("unlearncanvas.bench", *eraser, "--out", str(tmp_path / "runs"), *options)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_the_detectors_were_not_made_for(tmp_path, tiny_base):
+    tiny_base.save_pretrained(tmp_path / "other")
+    done = run(
+        "unlearncanvas.bench", "--eraser", "esd", "--model", str(tmp_path / "other"),
+        "--out", str(tmp_path / "runs"),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "detectors of this protocol were not made for" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_unwritable_folder(tmp_path):
+    tmp_path.chmod(0o500)
+    done = bench(write_protocol(tmp_path), tmp_path / "runs", "--tier", "smoke")
+    assert done.returncode == 2
+
+
+def test_an_output_path_that_is_a_file(tmp_path):
+    (tmp_path / "runs").write_text("")
+    done = run("unlearncanvas.bench", "--eraser", "esd", "--out", str(tmp_path / "runs"))
+    assert done.returncode == 2
+    assert "runs" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_full_disk(tmp_path):
+    done = run("unlearncanvas.bench", "--eraser", "esd", "--out", "/dev/full/runs")
+    assert done.returncode == 2
+    assert "/dev/full" in done.stderr
+
+
+def test_help_teaches():
+    done = run("unlearncanvas.bench", "--help")
+    assert done.returncode == 0
+    for text in ("--eraser", "--tier", "--set", "--dry-run", "Examples:", "mypackage.mymodule"):
+        assert text in done.stdout
+
+
+def test_dry_run_draws_nothing(tmp_path):
+    protocol = write_protocol(tmp_path)
+    done = bench(protocol, tmp_path / "runs", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    assert "images" in done.stdout
+    assert "UFE" in done.stdout
+    assert "minutes here" in done.stdout
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        ("erasers", ["esd", "uce", "none", "noise"]),
+        ("protocols", ["mini", "smoke", "quick (default)", "full", "9,500"]),
+        ("targets", ["Neon Lines", "Sail Boat", "Photo"]),
+        ("metrics", ["unlearning_accuracy", "fid_minicanvas"]),
+    ],
+)
+def test_ls_shows_what_there_is(what, expected):
+    done = run("unlearncanvas.cli", "ls", what)
+    assert done.returncode == 0, done.stderr
+    for text in expected:
+        assert text in done.stdout
+
+
+def test_ls_of_something_else():
+    done = run("unlearncanvas.cli", "ls", "modles")
+    assert done.returncode == 2
+    assert "unknown list 'modles'" in done.stderr

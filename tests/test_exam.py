@@ -1,0 +1,210 @@
+"""The exam end to end on the embedded model: complete, resumable, the same to the digit."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.small_exam import bench, command, environment, numbers, write_protocol
+from unlearncanvas.results import read_results
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One undisturbed run: its folder, its protocol, what it printed."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    protocol = write_protocol(folder)
+    done = bench(protocol, folder / "runs")
+    assert done.returncode == 0, done.stderr
+    return folder / "runs", protocol, done.stdout
+
+
+def only(folder, pattern):
+    (path,) = folder.glob(pattern)
+    return path
+
+
+def test_table_pictures_and_files(finished):
+    out, _, printed = finished
+    for text in ("none", "noise", "esd", "UA", "IRA", "CRA", "FID", "UFE", "results.json"):
+        assert text in printed
+    run = only(out, "small/esd-*/quick")
+    assert Image.open(run / "heatmap.png").size[0] > 400
+    assert Image.open(run / "style-Mosaic-seed0" / "sheet.png").size[0] > 200
+    results = read_results(run / "results.json")
+    assert [(row.label, row.kind) for row in results.rows] == [
+        ("none", "style"), ("none", "object"), ("noise", "style"), ("noise", "object"),
+        ("esd", "style"), ("esd", "object"),
+    ]  # fmt: skip
+    assert not results.limited
+    assert results.rows[4].targets == ("style:Mosaic", "style:Neon Lines")
+    for path in results.results:
+        assert (out / path).is_file()
+
+
+def test_result_has_scores_cost_and_digests(finished):
+    out, _, _ = finished
+    result = json.loads((only(out, "small/esd-*/quick/style-Mosaic-seed0") / "result.json").read_text())
+    assert result["num_images"] == 12
+    assert result["cost"]["ufe"] > 0
+    assert result["cost"]["stored_bytes"] > 0
+    assert result["scores"]["unlearning_accuracy"]["n"] == 4
+    assert set(result["concept_accuracy"]) == {
+        "style:Photo", "style:Mosaic", "style:Neon Lines", "object:Cat", "object:Sun",
+    }  # fmt: skip
+    assert len(result["protocol_digest"]) == len(result["artefact_digest"]) == 64
+
+
+def test_baselines_are_drawn_once_for_all_targets(finished):
+    out, _, _ = finished
+    assert len(list(out.glob("small/none-*/all/chunks/*.parquet"))) == 2
+    assert len(list(out.glob("small/esd-*/*/chunks/*.parquet"))) == 6
+
+
+def test_again_draws_nothing(finished):
+    out, protocol, _ = finished
+    before, chunks = numbers(out), {p: p.stat().st_mtime_ns for p in out.rglob("*.parquet")}
+    done = bench(protocol, out)
+    assert done.returncode == 0
+    assert numbers(out) == before
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.parquet")} == chunks
+
+
+def test_kill_9_and_the_same_command_give_the_same_digits(finished, tmp_path):
+    undisturbed, protocol, _ = finished
+    out = tmp_path / "runs"
+    process = subprocess.Popen(
+        command(protocol, out), env=environment(), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while not list(out.glob("small/esd-*/*/chunks/*.json")) and time.monotonic() < deadline:
+        assert process.poll() is None
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    assert 0 < len(kept) < 10
+    assert bench(protocol, out).returncode == 0
+    assert numbers(out) == numbers(undisturbed)
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
+
+
+def test_two_runs_at_once_into_one_folder(finished, tmp_path):
+    undisturbed, protocol, _ = finished
+    out = tmp_path / "runs"
+    both = [
+        subprocess.Popen(
+            command(protocol, out), env=environment(), stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, text=True,
+        )
+        for _ in range(2)
+    ]  # fmt: skip
+    for process in both:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    assert numbers(out) == numbers(undisturbed)
+
+
+def test_a_corrupt_chunk_is_drawn_again_and_said(finished, tmp_path):
+    import shutil
+
+    undisturbed, protocol, _ = finished
+    out = tmp_path / "runs"
+    shutil.copytree(undisturbed, out)
+    chunk = sorted(out.glob("small/none-*/all/chunks/*.parquet"))[0]
+    chunk.write_bytes(chunk.read_bytes()[:-50])
+    done = bench(protocol, out)
+    assert done.returncode == 0
+    assert "damaged; drawing it again" in done.stdout.replace("\n", " ")
+    assert numbers(out) == numbers(undisturbed)
+
+
+def test_other_settings_do_not_reuse_the_artefact(finished, tmp_path):
+    import shutil
+
+    undisturbed, protocol, _ = finished
+    out = tmp_path / "runs"
+    shutil.copytree(undisturbed, out)
+    done = bench(protocol, out, "--set", "lr=0.5", "--tier", "smoke")
+    assert done.returncode == 0, done.stderr
+    folders = sorted(path.name for path in out.glob("small/esd-*"))
+    assert len(folders) == 2
+    digests = {
+        json.loads(path.read_text())["digest"]
+        for path in out.glob("small/esd-*/style-Mosaic-seed0/artefact.json")
+    }
+    assert len(digests) == 2
+
+
+def test_a_third_partys_edited_eraser_is_another_eraser(tmp_path):
+    protocol = write_protocol(tmp_path)
+    code = (
+        "from dataclasses import dataclass\nfrom erasers.base import Eraser\n"
+        "@dataclass(frozen=True, kw_only=True)\nclass Mine(Eraser):\n"
+        "    def erase(self, pipe, task):\n        pipe.unet.conv_out.bias.data.add_({})\n"
+    )
+    (tmp_path / "mine_eraser.py").write_text(code.format(1))
+    run = [
+        *command(protocol, tmp_path / "runs", "--tier", "smoke", eraser="mine_eraser:Mine")[:-6]
+    ]
+    env = {**environment(), "PYTHONPATH": str(tmp_path)}
+    first = subprocess.run([*run, "--tier", "smoke"], env=env, capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr
+    (tmp_path / "mine_eraser.py").write_text(code.format(2))
+    second = subprocess.run([*run, "--tier", "smoke"], env=env, capture_output=True, text=True)
+    assert second.returncode == 0, second.stderr
+    assert len(list((tmp_path / "runs").glob("small/mine-*/style-*/erased.safetensors"))) == 2
+
+
+def test_kept_images_are_those_whose_digests_are_stored(finished, tmp_path):
+    import hashlib
+
+    import pyarrow.parquet as pq
+
+    _, protocol, _ = finished
+    out = tmp_path / "runs"
+    done = bench(protocol, out, "--tier", "smoke", "--keep-images")
+    assert done.returncode == 0, done.stderr
+    folder = only(out, "small/esd-*/style-Mosaic-seed0")
+    rows = pq.read_table(next((folder / "chunks").glob("*.parquet"))).to_pylist()
+    for row in rows:
+        name = folder / "images" / row["style"].replace(" ", "_") / row["object"] / "seed188.png"
+        assert hashlib.sha256(np.asarray(Image.open(name)).tobytes()).hexdigest() == row["sha256"]
+
+
+def test_limited_runs_say_so(finished):
+    out, protocol, _ = finished
+    done = bench(protocol, out, "--tier", "smoke")
+    assert "limited" in done.stdout
+    assert read_results(only(out, "small/esd-*/smoke") / "results.json").limited
+
+
+def test_export_is_a_plain_diffusers_folder(finished, tmp_path):
+    import sys
+
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    from unlearncanvas import load_erased
+    from unlearncanvas.models import load_base, tensors_of
+
+    out, _, _ = finished
+    artefact = only(out, "small/esd-*/style-Mosaic-seed0")
+    done = subprocess.run(
+        [sys.executable, "-m", "unlearncanvas.cli", "export", str(artefact), str(tmp_path / "x")],
+        capture_output=True, text=True, env=environment(), check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    plain = tensors_of(StableDiffusionPipeline.from_pretrained(tmp_path / "x"))
+    erased = tensors_of(load_erased(artefact, load_base("minicanvas")))
+    base = tensors_of(load_base("minicanvas"))
+    assert all(torch.equal(plain[name], erased[name]) for name in erased)
+    assert any(not torch.equal(base[name], erased[name]) for name in erased)
