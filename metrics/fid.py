@@ -9,7 +9,6 @@ Source: Heusel et al. 2017 (arXiv 1706.08500), equation 6; torchmetrics' impleme
 The features are those of the protocol's two detectors, not Inception's.
 """
 
-import warnings
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -72,9 +71,7 @@ def frechet_distance(
     """
     if min(len(generated), len(real)) < 2:
         raise ValueError("FID needs at least two images on both sides")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # torchmetrics: states take memory
-        metric = FrechetInceptionDistance(feature=PassFeatures(real.shape[1]), normalize=True)
+    metric = FrechetInceptionDistance(feature=PassFeatures(real.shape[1]), normalize=True)
     metric.set_dtype(torch.float64)
     metric.update(torch.from_numpy(real), real=True)
     metric.update(torch.from_numpy(generated), real=False)

@@ -8,6 +8,7 @@ Source: Binkowski et al. 2018 (arXiv 1801.01401), section 4; torchmetrics' imple
 its subsets from the global generator, so that one is forked and seeded here.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -82,12 +83,14 @@ def kernel_distance(
             f"KID needs at least {subset_size} images on both sides, "
             f"got {len(generated)} and {len(real)}"
         )
-    metric = KernelInceptionDistance(
-        feature=PassFeatures(real.shape[1]),
-        subsets=num_subsets,
-        subset_size=subset_size,
-        normalize=True,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that it keeps all features in memory
+        metric = KernelInceptionDistance(
+            feature=PassFeatures(real.shape[1]),
+            subsets=num_subsets,
+            subset_size=subset_size,
+            normalize=True,
+        )
     metric.set_dtype(torch.float64)
     metric.update(torch.from_numpy(real), real=True)
     metric.update(torch.from_numpy(generated), real=False)

@@ -50,6 +50,9 @@ def build_tiny_pipe():
             norm_num_groups=8,
             sample_size=32,
         )
+        with torch.no_grad():  # no weight is exactly zero, as in a trained model
+            for weight in unet.parameters():
+                weight.add_(0.02 * torch.randn(weight.shape))
     scheduler = DDIMScheduler(
         beta_schedule="scaled_linear",
         beta_start=0.00085,

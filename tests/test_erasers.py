@@ -1,6 +1,5 @@
 """The contract that every eraser keeps, one row a config."""
 
-import random
 import re
 
 import numpy as np
@@ -76,13 +75,12 @@ def test_same_seed_gives_the_same_tensors(tiny_base, pipe, task, name, settings,
 def test_leaves_the_house_as_found(pipe, task, name, settings, pattern):
     parts = (pipe.unet, pipe.text_encoder, pipe.vae)
 
-    def state():
+    def state():  # not Python's random: beartype itself draws from it
         return (
             [part.training for part in parts],
             [weight.requires_grad for part in parts for weight in part.parameters()],
             [weight.dtype for part in parts for weight in part.parameters()],
             torch.get_rng_state().tolist(),
-            random.getstate(),
             np.random.get_state()[1].tolist(),  # noqa: NPY002
             torch.is_grad_enabled(),
         )

@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from diffusers import DDIMScheduler
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 
 from erasers.esd import ESD, negative_guidance
 from erasers.partial_sampling import partial_sample
@@ -61,30 +62,21 @@ def test_first_step_is_the_papers(pipe, kind):
 
     after = dict(pipe.unet.named_parameters())
     for name, weight in trained.items():
-        torch.testing.assert_close(after[name], weight.detach(), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(after[name], weight.detach(), rtol=0, atol=2e-4)  # a step is 1e-2
 
 
 def test_timestep_is_the_level_of_the_latents(pipe):
     """A perfect denoiser: the latents after i steps are x_0 and the noise at exactly level t."""
 
-    class Oracle(torch.nn.Module):
-        def __init__(self, config, noise):
-            super().__init__()
-            self.config, self.noise, self.device = config, noise, torch.device("cpu")
-
-        def forward(self, sample, t, text):
-            from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
-
-            return UNet2DConditionOutput(sample=self.noise.expand_as(sample))
-
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     text = hidden(pipe, "x").detach()
+    pipe.unet.forward = lambda sample, t, text: UNet2DConditionOutput(sample=noise.expand_as(sample))
     levels = set()
     for seed in range(12):
         generator = torch.Generator().manual_seed(seed)
         x_t, t = partial_sample(
-            pipe, Oracle(pipe.unet.config, noise), concept=text, empty=text, guidance_scale=1.0,
-            num_inference_steps=5, generator=generator,
+            pipe, pipe.unet, concept=text, empty=text, guidance_scale=1.0, num_inference_steps=5,
+            generator=generator,
         )  # fmt: skip
         replay = torch.Generator().manual_seed(seed)
         torch.randint(5, (), generator=replay)

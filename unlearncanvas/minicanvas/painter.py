@@ -70,7 +70,7 @@ def draw(obj: str, index: int) -> Scene:
     return Scene(
         shapes=placed,
         sky=tint(rng, 205, 25, 0.38, 0.86),
-        ground=tint(rng, rng.choice([35, 95, 200]), 15, 0.35, 0.72),
+        ground=tint(rng, rng.choice([35.0, 95.0, 200.0]), 15, 0.35, 0.72),
         horizon=round(SIDE * rng.uniform(0.66, 0.82)),
     )
 

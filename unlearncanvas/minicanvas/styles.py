@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from jaxtyping import UInt8
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from scipy import ndimage, spatial
 
@@ -29,7 +30,7 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
     return rows, columns
 
 
-def _bytes(values: np.ndarray) -> Picture:
+def _bytes(values: Floats) -> UInt8[np.ndarray, "... 3"]:
     return values.clip(0, 255).astype(np.uint8)
 
 

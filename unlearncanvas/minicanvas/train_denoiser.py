@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers.models.attention_processor import AttnProcessor
 from diffusers.training_utils import compute_snr
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -60,6 +61,8 @@ def train_denoiser(
         model: Any = torch.nn.ModuleDict(
             {"unet": build_unet(), "text_encoder": build_text_encoder(tokenizer)}
         ).to(device)
+    # The fused attention's backward pass is the slower one on a CPU.
+    model["unet"].set_attn_processor(AttnProcessor())
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998))
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, betas=(0.9, 0.99), weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(

@@ -1,0 +1,109 @@
+"""Sweep an eraser's settings and show the trade-off between forgetting and retention.
+
+    python -m unlearncanvas.sweep --eraser esd --grid lr=5e-5,1e-4,2e-4 --grid parameters=x,u
+
+Runs on the tuning protocol (reserved targets, other seeds, other detectors), so that what is chosen
+here has not seen what is reported. Prints a table and writes a plot and a JSON file.
+"""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from unlearncanvas.bench import make_plan, run_app, split
+from unlearncanvas.exam import Exam
+from unlearncanvas.models import write_text
+from unlearncanvas.results import Row
+from unlearncanvas.terminal import bar
+
+SHOWN = (
+    ("UA", "unlearning_accuracy"),
+    ("IRA", "in_domain_retain_accuracy"),
+    ("CRA", "cross_domain_retain_accuracy"),
+    ("target's other", "target_cross_domain_accuracy"),
+)
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+console = Console()
+
+
+def combinations(grid: list[str]) -> list[list[str]]:
+    """Return every combination as ``key=value`` settings.
+
+    Raises:
+        ValueError: If an axis has no values.
+    """
+    axes = []
+    for axis in grid:
+        key, equals, values = axis.partition("=")
+        if not equals or not split(values):
+            raise ValueError(f"--grid takes key=value,value,..., got {axis!r}")
+        axes.append([f"{key}={value}" for value in split(values)])
+    return [list(combination) for combination in itertools.product(*axes)]
+
+
+@app.command()
+def sweep(
+    eraser: Annotated[str, typer.Option(help="Registered name, class or YAML file.")],
+    grid: Annotated[list[str], typer.Option(help="key=value,value,...; repeatable.")],
+    protocol: Annotated[str, typer.Option(help="Where to tune.")] = "mini-tune",
+    tier: Annotated[str | None, typer.Option(help="Tier of the protocol.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
+) -> None:
+    """Run an eraser at every combination of settings."""
+    rows: dict[str, list[Row]] = {}
+    for settings in combinations(grid):
+        plan = make_plan(
+            erasers=[eraser], protocol=protocol, model=None, tier=tier, targets=None, seeds=None,
+            erase_seeds=None, settings=settings, device=device, dtype=None, batch_size=None,
+            out=out, keep_images=False,
+        )  # fmt: skip
+        with bar(plan.num_images(), console) as progress:
+            results = Exam(plan=plan, listener=progress).run()
+        rows.setdefault("none", [row for row in results.rows if row.label == "none"])
+        rows[" ".join(settings)] = [row for row in results.rows if row.label == plan.erasers[-1].name]
+    _show(rows)
+    folder = out / "sweeps"
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{eraser.rpartition(':')[2].rpartition('/')[2]}-{protocol}"
+    data = {name: [row.model_dump() for row in found] for name, found in rows.items()}
+    write_text(folder / f"{stem}.json", json.dumps(data, indent=2))
+    plot(rows, title=f"{eraser} on {protocol}", path=folder / f"{stem}.png")
+    console.print(f"plot      {folder / f'{stem}.png'}")
+
+
+def _show(rows: dict[str, list[Row]]) -> None:
+    table = Table("settings", "targets", *(name for name, _ in SHOWN), "UFE", "seconds")
+    for name, found in rows.items():
+        for row in found:
+            cells = [f"{row.scores[metric].value:.1f}" for _, metric in SHOWN]
+            table.add_row(name, row.kind, *cells, f"{row.ufe:,.0f}", f"{row.erase_seconds:.1f}")
+    console.print(table)
+
+
+def plot(rows: dict[str, list[Row]], *, title: str, path: Path) -> None:
+    """Write forgetting (UA) against retention (mean of IRA and CRA), a panel a kind of target."""
+    figure = Figure(figsize=(10, 4.2), dpi=110)
+    for axis, kind in zip(figure.subplots(1, 2), ("style", "object"), strict=True):
+        for name, found in rows.items():
+            for row in (item for item in found if item.kind == kind):
+                scores = {label: row.scores[metric].value for label, metric in SHOWN}
+                point = scores["UA"], (scores["IRA"] + scores["CRA"]) / 2
+                axis.scatter(*point, color="black" if name == "none" else None)
+                axis.annotate(name, point, fontsize=6.5, xytext=(3, 3), textcoords="offset points")
+        axis.axvspan(90, 101, color="green", alpha=0.06)
+        axis.set(xlim=(-3, 103), ylim=(0, 103), xlabel="UA, %", title=f"{title}: {kind} targets")
+        axis.set_ylabel("mean of IRA and CRA, %")
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    run_app(app)
