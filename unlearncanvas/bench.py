@@ -205,6 +205,7 @@ def run_app(command: typer.Typer) -> None:
         format="%(message)s",
         handlers=[RichHandler(console=console, show_time=False, show_path=False)],
     )
+    _silence_libraries()
     try:
         command()
     except (ValueError, OSError) as exc:
@@ -214,6 +215,16 @@ def run_app(command: typer.Typer) -> None:
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped; run the same command again to go on")
         sys.exit(130)
+
+
+def _silence_libraries() -> None:
+    """Only our own bar is shown; the libraries' loading bars are not."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for library in (diffusers_logging, transformers_logging):
+        library.disable_progress_bar()
+        library.set_verbosity_error()
 
 
 if __name__ == "__main__":

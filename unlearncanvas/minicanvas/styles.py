@@ -79,13 +79,13 @@ def watercolor(scene: Scene, rng: Rng) -> Picture:
     flat = scene.flat().filter(ImageFilter.BoxBlur(2))
     wash = _displaced(np.asarray(flat, dtype=np.float32), rng, 14, 2.6)
     edges = np.asarray(scene.outlines(3).filter(ImageFilter.BoxBlur(1)), dtype=np.float32)
-    edges = _displaced(edges, rng, 14, 2.6)[..., None] / 255
+    rim: Floats = _displaced(edges, rng, 14, 2.6)[..., None] / 255
     rows, columns = _grid()
     margin = np.minimum.reduce([rows, columns, SIDE - 1 - rows, SIDE - 1 - columns])
     torn = ((margin + _noise(rng, 12, 3.0) - 7) / 4).clip(0, 1)[..., None]
     pigment = (0.62 + _noise(rng, 10, 0.16)[..., None]).clip(0.35, 0.95) * torn
     paper = _paper(rng, (252, 249, 240), 4)
-    return _bytes(paper * (1 - pigment) + wash * pigment - 60 * edges * torn)
+    return _bytes(paper * (1 - pigment) + wash * pigment - 60 * rim * torn)
 
 
 def pointillism(scene: Scene, rng: Rng) -> Picture:

@@ -1,0 +1,81 @@
+"""A chunk exists when it is sealed, and only then."""
+
+import numpy as np
+import pytest
+
+from unlearncanvas.chunks import Chunk, to_answers, to_table
+from unlearncanvas.detect import Detections
+from unlearncanvas.sample import Request
+from unlearncanvas.score import check_complete
+from unlearncanvas.types import Answers, Cell
+
+CELLS = [Cell(style=style, object=obj) for style in ("Photo", "Mosaic") for obj in ("Cat", "Sun")]
+
+
+def table(seed=188):
+    requests = [Request(cell=cell, seed=seed, prompt="p") for cell in CELLS]
+    rng = np.random.default_rng(seed)
+    detections = Detections(
+        rng.random((4, 2), dtype=np.float32),
+        np.eye(2, dtype=np.float32)[[0, 1, 0, 1]],
+        rng.random((4, 3), dtype=np.float32),
+    )
+    return to_table(
+        requests, ["x"] * 4, detections, style_names=["Photo", "Mosaic"],
+        object_names=["Cat", "Sun"],
+    ), detections  # fmt: skip
+
+
+@pytest.fixture
+def chunk(tmp_path):
+    return Chunk(folder=tmp_path, seed=188, key="a" * 64)
+
+
+def test_what_is_written_comes_back(chunk):
+    rows, detections = table()
+    assert chunk.seal() is None
+    assert not chunk.damaged()
+    chunk.write(rows, seconds=1.5)
+    assert chunk.seal().num_images == 4
+    answers = to_answers([chunk.read(), table(288)[0]])
+    assert answers.cells == [*CELLS, *CELLS]
+    assert answers.seeds == [188] * 4 + [288] * 4
+    assert answers.object_pred[:4] == ["Cat", "Sun", "Cat", "Sun"]
+    np.testing.assert_allclose(answers.features[:4], detections.features, atol=1e-3)
+    assert set(chunk.read().column_names) >= {"sha256", "style_prob", "object_prob", "prompt"}
+
+
+@pytest.mark.parametrize("damage", ["truncate", "remove", "seal", "key"])
+def test_damage_is_noticed(chunk, damage):
+    chunk.write(table()[0], seconds=1)
+    if damage == "truncate":
+        chunk.path.write_bytes(chunk.path.read_bytes()[:-1])
+    elif damage == "remove":
+        chunk.path.unlink()
+    elif damage == "seal":
+        chunk.seal_path.write_text("{")
+    else:
+        chunk.seal_path.write_text(chunk.seal_path.read_text().replace("a" * 64, "b" * 64))
+    assert chunk.seal() is None
+    assert chunk.damaged()
+
+
+def test_a_missing_image_is_an_error_never_an_answer(chunk):
+    from unlearncanvas.protocol import load_protocol
+
+    protocol = load_protocol("mini").model_copy(
+        update={"styles": ("Photo", "Mosaic"), "objects": ("Cat", "Sun")}
+    )
+    whole = to_answers([table()[0]])
+    check_complete(protocol, whole)
+    part = whole.select(np.array([True, True, True, False]))
+    with pytest.raises(ValueError, match="needs 4 images, got 3, 1 missing"):
+        check_complete(protocol, part)
+    twice = Answers(
+        cells=[*whole.cells, whole.cells[0]],
+        seeds=[*whole.seeds, whole.seeds[0]],
+        style_pred=[*whole.style_pred, "Photo"],
+        object_pred=[*whole.object_pred, "Cat"],
+    )
+    with pytest.raises(ValueError, match="needs 4 images, got 5"):
+        check_complete(protocol, twice)

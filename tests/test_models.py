@@ -1,0 +1,141 @@
+"""Base pipelines and artefacts: what is stored is what comes back, and nothing else is taken."""
+
+import copy
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from unlearncanvas.config import load_eraser
+from unlearncanvas.erasing import Workbench
+from unlearncanvas.models import (
+    base_digest,
+    load_base,
+    load_erased,
+    put_back,
+    snapshot,
+    tensors_of,
+)
+from unlearncanvas.studio import Studio
+
+
+@pytest.fixture
+def bench(tiny_base):
+    return Workbench(
+        load=lambda: copy.deepcopy(tiny_base),
+        base="tiny",
+        base_digest=base_digest(tiny_base),
+        dtype=torch.float32,
+    )
+
+
+@pytest.fixture
+def uce():
+    return load_eraser("uce", preset="mini")
+
+
+def test_an_artefact_holds_what_changed_and_what_made_it(bench, uce, task, tmp_path):
+    artefact = bench.artefact(uce, task, tmp_path)
+    tensors = load_file(tmp_path / "erased.safetensors")
+    assert all(".attn2.to_" in name for name in tensors)
+    assert artefact.task() == task
+    assert artefact.eraser_class == "erasers.uce.UCE"
+    assert artefact.cost.stored_bytes == sum(tensor.nbytes for tensor in tensors.values())
+    assert artefact.cost.ufe == 0
+    assert artefact.cost.text_forwards > 0
+
+
+def test_the_next_erasure_starts_from_the_base(bench, uce, task, tmp_path):
+    bench.artefact(uce, task, tmp_path / "first")
+    bench.artefact(load_eraser("noise", preset="mini"), task, tmp_path / "noise")
+    bench.artefact(uce, task, tmp_path / "second")
+    first, second = (
+        load_file(tmp_path / name / "erased.safetensors") for name in ("first", "second")
+    )
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_stored_artefact_is_not_made_again(bench, uce, task, tmp_path):
+    made = bench.artefact(uce, task, tmp_path)
+    stamp = (tmp_path / "erased.safetensors").stat().st_mtime_ns
+    assert bench.artefact(uce, task, tmp_path) == made
+    assert (tmp_path / "erased.safetensors").stat().st_mtime_ns == stamp
+
+
+def test_other_settings_or_another_task_are_another_artefact(bench, uce, task):
+    other = load_eraser("uce", preset="mini", overrides={"lam": 0.9})
+    moved = type(task)(targets=task.targets, anchor=task.anchor, retain=task.retain, seed=4)
+    digests = {
+        bench.artefact_digest(uce, task),
+        bench.artefact_digest(other, task),
+        bench.artefact_digest(uce, moved),
+    }
+    assert len(digests) == 3
+
+
+def test_a_damaged_artefact_is_made_again(bench, uce, task, tmp_path):
+    made = bench.artefact(uce, task, tmp_path)
+    tensors = load_file(tmp_path / "erased.safetensors")
+    save_file({name: tensor + 1 for name, tensor in tensors.items()}, tmp_path / "erased.safetensors")
+    assert bench.artefact(uce, task, tmp_path).tensors_digest == made.tensors_digest
+    restored = load_file(tmp_path / "erased.safetensors")
+    assert all(torch.equal(tensors[name], restored[name]) for name in tensors)
+
+
+def test_load_erased_gives_the_erased_pipeline(bench, uce, task, tiny_base, tmp_path):
+    bench.artefact(uce, task, tmp_path)
+    expected = copy.deepcopy(tiny_base)
+    uce.eraser.erase(expected, task)
+    pipe = load_erased(tmp_path, copy.deepcopy(tiny_base))
+    wanted = tensors_of(expected)
+    assert all(torch.equal(tensor, wanted[name]) for name, tensor in tensors_of(pipe).items())
+
+
+def test_load_erased_refuses_another_base_and_damage(bench, uce, task, pipe, tmp_path):
+    bench.artefact(uce, task, tmp_path)
+    pipe.unet.conv_in.bias.data.add_(1)
+    with pytest.raises(ValueError, match="the artefact was made from base tiny"):
+        load_erased(tmp_path, pipe)
+    (tmp_path / "erased.safetensors").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="holds no readable artefact"):
+        load_erased(tmp_path, pipe)
+    with pytest.raises(ValueError, match="holds no readable artefact"):
+        load_erased(tmp_path / "missing", pipe)
+
+
+def test_the_studio_has_the_base_back_afterwards(bench, uce, task, tiny_base, tmp_path):
+    bench.artefact(uce, task, tmp_path)
+    studio = Studio(lambda: copy.deepcopy(tiny_base), torch.bfloat16)
+    with studio.erased(tmp_path) as pipe:
+        erased = snapshot(pipe)
+    base = {name: tensor.to(torch.bfloat16) for name, tensor in snapshot(tiny_base).items()}
+    assert any(not torch.equal(erased[name], base[name]) for name in base if "attn2" in name)
+    after = tensors_of(pipe)
+    assert all(torch.equal(after[name], base[name]) for name in base if "position" not in name)
+
+
+def test_put_back_is_exact(pipe):
+    before = snapshot(pipe)
+    pipe.unet.conv_in.weight.data.mul_(2)
+    put_back(pipe, before)
+    assert all(torch.equal(before[name], tensor) for name, tensor in tensors_of(pipe).items())
+
+
+def test_digest_sees_one_changed_value_and_ignores_precision_it_can_hold(pipe):
+    first = base_digest(pipe)
+    pipe.unet.conv_in.bias.data[0] += 1
+    assert base_digest(pipe) != first
+
+
+def test_a_folder_that_is_no_pipeline(tmp_path):
+    with pytest.raises(ValueError, match="is not a diffusers pipeline folder"):
+        load_base(str(tmp_path))
+    (tmp_path / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    with pytest.raises(ValueError, match="cannot load") as caught:
+        load_base(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_saved_base_loads_again(tiny_base, tmp_path):
+    tiny_base.save_pretrained(tmp_path)
+    assert base_digest(load_base(str(tmp_path))) == base_digest(tiny_base)
