@@ -1,1 +1,5 @@
-import tests.typecheck  # jaxtyping finds the checker as an attribute of this package
+"""jaxtyping finds the type checker as an attribute of this package."""
+
+from tests import typecheck
+
+__all__ = ["typecheck"]

@@ -127,9 +127,8 @@ def test_an_edited_eraser_or_helper_has_another_source_digest(tmp_path, monkeypa
 
 
 def test_source_digest_follows_the_erasers_own_helpers():
-    from unittest.mock import patch
-
     from pathlib import Path
+    from unittest.mock import patch
 
     real, seen = Path.read_bytes, []
 

@@ -62,7 +62,9 @@ def test_first_step_is_the_papers(pipe, kind):
 
     after = dict(pipe.unet.named_parameters())
     for name, weight in trained.items():
-        torch.testing.assert_close(after[name], weight.detach(), rtol=0, atol=2e-4)  # a step is 1e-2
+        torch.testing.assert_close(
+            after[name], weight.detach(), rtol=0, atol=2e-4
+        )  # a step is 1e-2
 
 
 def test_timestep_is_the_level_of_the_latents(pipe):
@@ -70,7 +72,9 @@ def test_timestep_is_the_level_of_the_latents(pipe):
 
     noise = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))
     text = hidden(pipe, "x").detach()
-    pipe.unet.forward = lambda sample, t, text: UNet2DConditionOutput(sample=noise.expand_as(sample))
+    pipe.unet.forward = lambda sample, t, text: UNet2DConditionOutput(
+        sample=noise.expand_as(sample)
+    )
     levels = set()
     for seed in range(12):
         generator = torch.Generator().manual_seed(seed)

@@ -51,7 +51,9 @@ def test_table_pictures_and_files(finished):
 
 def test_result_has_scores_cost_and_digests(finished):
     out, _, _ = finished
-    result = json.loads((only(out, "small/esd-*/quick/style-Mosaic-seed0") / "result.json").read_text())
+    result = json.loads(
+        (only(out, "small/esd-*/quick/style-Mosaic-seed0") / "result.json").read_text()
+    )
     assert result["num_images"] == 12
     assert result["cost"]["ufe"] > 0
     assert result["cost"]["stored_bytes"] > 0
@@ -152,9 +154,7 @@ def test_a_third_partys_edited_eraser_is_another_eraser(tmp_path):
         "    def erase(self, pipe, task):\n        pipe.unet.conv_out.bias.data.add_({})\n"
     )
     (tmp_path / "mine_eraser.py").write_text(code.format(1))
-    run = [
-        *command(protocol, tmp_path / "runs", "--tier", "smoke", eraser="mine_eraser:Mine")[:-6]
-    ]
+    run = [*command(protocol, tmp_path / "runs", "--tier", "smoke", eraser="mine_eraser:Mine")[:-6]]
     env = {**environment(), "PYTHONPATH": str(tmp_path)}
     first = subprocess.run([*run, "--tier", "smoke"], env=env, capture_output=True, text=True)
     assert first.returncode == 0, first.stderr

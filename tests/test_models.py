@@ -76,7 +76,9 @@ def test_other_settings_or_another_task_are_another_artefact(bench, uce, task):
 def test_a_damaged_artefact_is_made_again(bench, uce, task, tmp_path):
     made = bench.artefact(uce, task, tmp_path)
     tensors = load_file(tmp_path / "erased.safetensors")
-    save_file({name: tensor + 1 for name, tensor in tensors.items()}, tmp_path / "erased.safetensors")
+    save_file(
+        {name: tensor + 1 for name, tensor in tensors.items()}, tmp_path / "erased.safetensors"
+    )
     assert bench.artefact(uce, task, tmp_path).tensors_digest == made.tensors_digest
     restored = load_file(tmp_path / "erased.safetensors")
     assert all(torch.equal(tensors[name], restored[name]) for name in tensors)

@@ -42,7 +42,9 @@ def test_objects_stay_in_the_picture_and_vary(obj):
     points = np.concatenate([shape.points for scene in scenes for shape in scene.shapes])
     assert points.min() > -8
     assert points.max() < 136
-    places = np.array([np.concatenate([s.points for s in scene.shapes]).mean(0) for scene in scenes])
+    places = np.array(
+        [np.concatenate([s.points for s in scene.shapes]).mean(0) for scene in scenes]
+    )
     assert places.std(axis=0).min() > 2
     assert len({scene.shapes[0].fill for scene in scenes}) > 15
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from unlearncanvas.bench import app, make_plan
-from unlearncanvas.config import import_class, names, read_yaml, find_config
+from unlearncanvas.config import find_config, import_class, names, read_yaml
 from unlearncanvas.protocol import load_protocol
 
 ROOT = Path(__file__).parents[1]

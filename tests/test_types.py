@@ -22,7 +22,9 @@ def test_concept_survives_its_text():
 
 
 def test_task_refuses_a_target_that_is_retained():
-    with pytest.raises(ValueError, match="cannot forget and retain the same concept: style:Pop_Art"):
+    with pytest.raises(
+        ValueError, match="cannot forget and retain the same concept: style:Pop_Art"
+    ):
         Task(targets=(STYLE,), retain=(STYLE,))
 
 

@@ -51,9 +51,7 @@ def test_closed_form_minimises_the_objective():
 
 def test_an_anchor_equal_to_the_target_changes_nothing():
     c = torch.randn(3, 6, generator=torch.Generator().manual_seed(0))
-    identity = closed_form(
-        target=c, anchor=c, retain=c, erase_scale=1.0, retain_scale=0.1, lam=0.5
-    )
+    identity = closed_form(target=c, anchor=c, retain=c, erase_scale=1.0, retain_scale=0.1, lam=0.5)
     torch.testing.assert_close(identity, torch.eye(6, dtype=torch.float64))
 
 
@@ -99,9 +97,7 @@ def test_default_retain_scale_is_the_released_rule(tiny_base, task):
     automatic, explicit = copy.deepcopy(tiny_base), copy.deepcopy(tiny_base)
     UCE().erase(automatic, task)
     UCE(retain_scale=0.25).erase(explicit, task)  # 3 concepts and "": max(0.1, 1 / 4)
-    for one, two in zip(
-        automatic.unet.parameters(), explicit.unet.parameters(), strict=True
-    ):
+    for one, two in zip(automatic.unet.parameters(), explicit.unet.parameters(), strict=True):
         assert torch.equal(one, two)
 
 

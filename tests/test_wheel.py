@@ -1,4 +1,4 @@
-"""What is built is what runs: the wheel holds configs and weights and works outside the checkout."""
+"""What is built is what runs: the wheel holds configs and weights and needs no checkout."""
 
 import subprocess
 import sys

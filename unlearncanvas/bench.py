@@ -6,10 +6,9 @@ python -m unlearncanvas.bench --eraser esd
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from accelerate import PartialState
 from rich.console import Console
 from rich.logging import RichHandler
 
@@ -17,24 +16,35 @@ from unlearncanvas.config import ConfiguredEraser, choose, load_eraser, parse_ov
 from unlearncanvas.plan import BASELINES, Plan
 from unlearncanvas.protocol import Protocol, load_protocol
 
+if TYPE_CHECKING:
+    import torch
+
+# \b keeps click from wrapping a paragraph.
 EXAMPLES = """
+\b
 Examples:
 
+\b
   python -m unlearncanvas.bench --eraser esd
       three styles and three objects of the mini canvas, two seeds (tier quick)
 
+\b
   python -m unlearncanvas.bench --eraser esd --tier smoke
       one style, one object, one seed
 
+\b
   python -m unlearncanvas.bench --eraser esd --eraser uce --targets "Pop Art,Cat"
       two erasers side by side on targets of your choice
 
+\b
   python -m unlearncanvas.bench --eraser esd --set lr=2e-4 --set parameters=x-strict
       other hyperparameters
 
+\b
   python -m unlearncanvas.bench --eraser mypackage.mymodule:MyEraser
       your own eraser; a path to a YAML file works too
 
+\b
 Run the same command again to finish an interrupted run; what is there is not drawn twice.
 """
 
@@ -113,9 +123,10 @@ def make_plan(
     )
 
 
-def pick_device(name: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def pick_device(name: str) -> "torch.device":
     """Return the device of that name; ``auto`` is what accelerate finds."""
     import torch
+    from accelerate import PartialState
 
     choose("device", name.partition(":")[0], ["auto", "cpu", "cuda", "mps"])
     if name == "auto":
@@ -205,7 +216,6 @@ def run_app(command: typer.Typer) -> None:
         format="%(message)s",
         handlers=[RichHandler(console=console, show_time=False, show_path=False)],
     )
-    _silence_libraries()
     try:
         command()
     except (ValueError, OSError) as exc:
@@ -215,16 +225,6 @@ def run_app(command: typer.Typer) -> None:
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped; run the same command again to go on")
         sys.exit(130)
-
-
-def _silence_libraries() -> None:
-    """Only our own bar is shown; the libraries' loading bars are not."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    for library in (diffusers_logging, transformers_logging):
-        library.disable_progress_bar()
-        library.set_verbosity_error()
 
 
 if __name__ == "__main__":

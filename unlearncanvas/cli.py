@@ -82,7 +82,9 @@ def export(
 ) -> None:
     """Write an erased model as a plain diffusers pipeline folder, where the erasure is weights."""
     from unlearncanvas.models import load_base, load_erased, read_artefact
+    from unlearncanvas.terminal import silence_libraries
 
+    silence_libraries()
     described, _ = read_artefact(artefact)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty; name a new folder")

@@ -4,8 +4,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 SHORT = 12
 
@@ -22,7 +24,7 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_tensors(tensors: Mapping[str, Tensor]) -> str:
+def digest_tensors(tensors: Mapping[str, "Tensor"]) -> str:
     """Return the digest of names, shapes and values; values are read as float32."""
     total = hashlib.sha256()
     for name in sorted(tensors):

@@ -16,7 +16,7 @@ from unlearncanvas.detect import DetectorPair
 from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.models import Artefact, base_digest, load_base
-from unlearncanvas.plan import Job, Plan
+from unlearncanvas.plan import BASELINES, Job, Plan
 from unlearncanvas.results import Row, RunResults, environment, write_result, write_results
 from unlearncanvas.score import (
     concept_accuracy,
@@ -158,7 +158,7 @@ class Exam:
         groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
         many = len(self.plan.erase_seeds) > 1
         for result in results:
-            seeded = many and result.eraser not in ("none", "noise")
+            seeded = many and result.eraser not in BASELINES
             label = f"{result.eraser} seed {result.erase_seed}" if seeded else result.eraser
             groups[label, result.target.partition(":")[0]].append(result)
         rows = [_row(label, kind, group) for (label, kind), group in groups.items()]

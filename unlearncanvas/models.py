@@ -102,9 +102,9 @@ def base_digest(pipe: StableDiffusionPipeline) -> str:
 def changed_tensors(
     pipe: StableDiffusionPipeline, before: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """Return the tensors that differ from a snapshot or are new, on the CPU."""
+    """Return copies of the tensors that differ from a snapshot or are new, on the CPU."""
     return {
-        name: tensor.detach().cpu().contiguous()
+        name: tensor.detach().to("cpu", copy=True).contiguous()
         for name, tensor in tensors_of(pipe).items()
         if name not in before or not torch.equal(before[name], tensor)
     }

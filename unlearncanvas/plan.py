@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
+from typing import TYPE_CHECKING
 
 from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.digest import digest_json
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.types import Concept, Task
+
+if TYPE_CHECKING:
+    import torch
 
 BASELINES = ("none", "noise")
 """Rows of every table, so that nobody reads UA alone."""
@@ -57,7 +59,7 @@ class Plan:
     seeds: tuple[int, ...]
     erase_seeds: tuple[int, ...]
     tier: str
-    device: torch.device
+    device: "torch.device"
     out: Path
     keep_images: bool
 

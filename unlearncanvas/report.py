@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from unlearncanvas.plan import BASELINES
 from unlearncanvas.results import Row, RunResults
 from unlearncanvas.types import Score
 
@@ -11,7 +12,7 @@ COLUMNS = (
     ("UA ↑", "unlearning_accuracy"),
     ("IRA ↑", "in_domain_retain_accuracy"),
     ("CRA ↑", "cross_domain_retain_accuracy"),
-    ("target's other domain ↑", "target_cross_domain_accuracy"),
+    ("CRA on target ↑", "target_cross_domain_accuracy"),
     ("FID ↓", "fid_minicanvas"),
     ("KID x1000 ↓", "kid_minicanvas"),
 )
@@ -44,7 +45,7 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
     for row in rows:
         cells = [cell(row.scores[name]) for _, name in columns]
         cost = (f"{row.ufe:,.0f}", f"{row.erase_seconds:,.1f}", size(row.stored_bytes))
-        style = "dim" if row.label in ("none", "noise") else "bold"
+        style = "dim" if row.label in BASELINES else "bold"
         table.add_row(row.label, *cells, *cost, style=style)
     floor = [cell(results.floors[name]) if name in results.floors else "" for _, name in columns]
     table.add_section()

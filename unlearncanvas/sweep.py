@@ -67,7 +67,9 @@ def sweep(
         with bar(plan.num_images(), console) as progress:
             results = Exam(plan=plan, listener=progress).run()
         rows.setdefault("none", [row for row in results.rows if row.label == "none"])
-        rows[" ".join(settings)] = [row for row in results.rows if row.label == plan.erasers[-1].name]
+        rows[" ".join(settings)] = [
+            row for row in results.rows if row.label == plan.erasers[-1].name
+        ]
     _show(rows)
     folder = out / "sweeps"
     folder.mkdir(parents=True, exist_ok=True)

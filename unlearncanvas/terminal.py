@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from diffusers.utils import logging as diffusers_logging
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -17,6 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+from transformers.utils import logging as transformers_logging
 
 from unlearncanvas.drawing import grid_path
 from unlearncanvas.exam import Exam
@@ -80,8 +82,16 @@ def bar(total: int, console: Console) -> Iterator[Bar]:
         yield Bar(progress, total)
 
 
+def silence_libraries() -> None:
+    """Only our own bar is shown; the libraries' loading bars are not."""
+    for library in (diffusers_logging, transformers_logging):
+        library.disable_progress_bar()
+        library.set_verbosity_error()
+
+
 def run(plan: Plan, console: Console, *, wandb: bool) -> RunResults:
     """Run a plan and show what came out."""
+    silence_libraries()
     plan.run_folder().mkdir(parents=True, exist_ok=True)
     with bar(plan.num_images(), console) as progress:
         exam = Exam(plan=plan, listener=progress)
@@ -135,6 +145,7 @@ def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
 
 def preview(plan: Plan, console: Console) -> None:
     """Print what a plan would do: images, UFE, and the time on this machine."""
+    silence_libraries()
     exam = Exam(plan=plan, listener=_Silent())
     sampler = plan.protocol.sampler
     cells = plan.protocol.cells()[: sampler.batch_size]

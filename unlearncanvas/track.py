@@ -33,5 +33,10 @@ def mirror(plan: Plan, results: RunResults, pictures: Sequence[Path]) -> None:
             for row in rows:
                 scores = {f"{row.kind}/{name}": score.value for name, score in row.scores.items()}
                 run.log({**scores, f"{row.kind}/ufe": row.ufe}, step=0)
-            own = [path for path in pictures if eraser.name in path.parts[-4:-1][0]]
-            run.log({path.parent.name: wandb.Image(str(path)) for path in own}, step=0)
+            folder = plan.eraser_folder(eraser)
+            own = {
+                str(path.relative_to(folder)): wandb.Image(str(path))
+                for path in pictures
+                if path.is_relative_to(folder)
+            }
+            run.log(own, step=0)

@@ -110,7 +110,9 @@ def mosaic(scene: Scene, rng: Rng) -> Picture:
     tile = 8
     side = SIDE // tile
     small = scene.flat().resize((side, side), Image.Resampling.BOX)
-    colours: Floats = np.asarray(small, dtype=np.float32) + rng.normal(scale=12, size=(side, side, 1))
+    colours: Floats = np.asarray(small, dtype=np.float32) + rng.normal(
+        scale=12, size=(side, side, 1)
+    )
     picture = colours.repeat(tile, axis=0).repeat(tile, axis=1)
     rows, columns = _grid()
     grout = (rows % tile < 1) | (columns % tile < 1)

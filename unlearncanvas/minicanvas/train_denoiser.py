@@ -19,16 +19,16 @@ from unlearncanvas.minicanvas.canvas_data import Painted
 from unlearncanvas.minicanvas.loop import Loop
 from unlearncanvas.minicanvas.objects import OBJECTS
 from unlearncanvas.minicanvas.painter import caption
-from unlearncanvas.minicanvas.styles import STYLES
 from unlearncanvas.minicanvas.recipe import (
     build_scheduler,
     build_text_encoder,
     build_tokenizer,
     build_unet,
 )
+from unlearncanvas.minicanvas.styles import STYLES
 from unlearncanvas.minicanvas.train_autoencoder import encode
 
-BATCH = 64
+BATCH = 32
 LR = 1e-3
 SNR_GAMMA = 5.0
 OBJECT_ONLY, STYLE_ONLY, EMPTY = 0.07, 0.07, 0.10
