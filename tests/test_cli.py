@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from tests.small_exam import bench, environment, write_protocol
+from tests.small_exam import bench, command, environment, write_protocol
+
+SMOKE = ("--tier", "smoke")
 
 
 def run(*arguments):
@@ -69,10 +71,27 @@ def test_an_output_path_that_is_a_file(tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_full_disk(tmp_path):
+def test_an_output_path_on_a_device(tmp_path):
     done = run("unlearncanvas.bench", "--eraser", "esd", "--out", "/dev/full/runs")
     assert done.returncode == 2
     assert "/dev/full" in done.stderr
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    """A limit on the size of files stands in for the disk: the artefact of noise is 24 MB."""
+    protocol, out = write_protocol(tmp_path), tmp_path / "runs"
+    full = subprocess.run(
+        ["bash", "-c", 'ulimit -f 2000; exec "$@"', "bash", *command(protocol, out, *SMOKE)],
+        capture_output=True, text=True, env=environment(), check=False,
+    )  # fmt: skip
+    assert full.returncode == 2, full.stdout + full.stderr
+    assert "cannot write" in full.stderr
+    assert full.stderr.count("\n") == 1
+    kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    assert kept
+    done = bench(protocol, out, *SMOKE)
+    assert done.returncode == 0, done.stderr
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())
 
 
 def test_help_teaches():

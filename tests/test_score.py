@@ -35,11 +35,11 @@ def run_results(**changes):
         scores={"unlearning_accuracy": score(91.5)}, ufe=8960, erase_seconds=30.2,
         stored_bytes=1e6, peak_memory_bytes=None, seconds_per_image=0.1,
     )  # fmt: skip
-    values = dict(
-        protocol="mini", protocol_digest="d" * 64, tier="quick", limited=True, seeds=(188,),
-        model="minicanvas", base_digest="b" * 64, rows=(row,), floors={}, results=(),
-        environment={},
-    )  # fmt: skip
+    values = {
+        "protocol": "mini", "protocol_digest": "d" * 64, "tier": "quick", "limited": True,
+        "seeds": (188,), "model": "minicanvas", "base_digest": "b" * 64, "rows": (row,),
+        "floors": {}, "results": (), "environment": {},
+    }  # fmt: skip
     return RunResults(**(values | changes))
 
 
@@ -48,7 +48,15 @@ def test_the_table_says_what_it_is():
     for table in tables(run_results()):
         console.print(table)
     text = console.export_text()
-    for part in ("Forgetting 1 style", "limited", "1 seed", "91.5", "8,960", "30.2", "dddddddddddd"):
+    for part in (
+        "Forgetting 1 style",
+        "limited",
+        "1 seed",
+        "91.5",
+        "8,960",
+        "30.2",
+        "dddddddddddd",
+    ):
         assert part in text
 
 
@@ -60,5 +68,5 @@ def test_results_survive_the_disk_and_refuse_another_version(tmp_path):
     path = write_results(tmp_path, run_results())
     assert read_results(path) == run_results()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
-    with pytest.raises(ValueError, match="not a readable results.json"):
+    with pytest.raises(ValueError, match="not a readable results"):
         read_results(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from diffusers import StableDiffusionPipeline
 from pydantic import BaseModel, ConfigDict
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -122,8 +123,11 @@ def save_artefact(folder: Path, tensors: Mapping[str, Tensor], artefact: Artefac
     """Write both files, the JSON last and by renaming, so that half an artefact is none."""
     folder.mkdir(parents=True, exist_ok=True)
     partial = folder / "erased.safetensors.partial"
-    save_file(dict(tensors), partial)
-    Path(partial).replace(folder / "erased.safetensors")
+    try:
+        save_file(dict(tensors), partial)
+    except SafetensorError as exc:
+        raise OSError(f"cannot write {partial}: {exc}") from exc
+    partial.replace(folder / "erased.safetensors")
     write_text(folder / "artefact.json", artefact.model_dump_json(indent=2) + "\n")
 
 
@@ -136,7 +140,7 @@ def read_artefact(folder: Path) -> tuple[Artefact, dict[str, Tensor]]:
     try:
         artefact = Artefact.model_validate_json((folder / "artefact.json").read_text())
         tensors = load_file(folder / "erased.safetensors")
-    except Exception as exc:
+    except (OSError, ValueError, SafetensorError) as exc:
         raise ValueError(f"{str(folder)!r} holds no readable artefact: {exc}") from exc
     if digest_tensors(tensors) != artefact.tensors_digest:
         raise ValueError(f"the tensors in {str(folder)!r} are not those that artefact.json names")

@@ -29,7 +29,7 @@ def contact_sheet(
     rows = list(protocol.styles if styled else protocol.objects)
     across = list(protocol.objects if styled else protocol.styles)[:NUM_ACROSS]
     place = rows.index(target.name)
-    shown = [rows[(place + step) % len(rows)] for step in range(NUM_NEIGHBOURS + 1)]
+    shown = [rows[(place + step) % len(rows)] for step in range(min(len(rows), NUM_NEIGHBOURS + 1))]
     figure = Figure(figsize=(1 + 0.72 * len(across), 1.7 * len(shown) + 0.7), dpi=110)
     axes = figure.subplots(2 * len(shown), len(across), squeeze=False)
     for row, name in enumerate(shown):
@@ -112,6 +112,12 @@ def _frame(axis: mpl.axes.Axes, column: int, row: int) -> None:
     """Mark the cell of the target itself."""
     axis.add_patch(
         mpl.patches.Rectangle(
-            (column - 0.5, row - 0.5), 1, 1, fill=False, edgecolor="crimson", linewidth=1.8
+            (column - 0.5, row - 0.5),
+            1,
+            1,
+            fill=False,
+            edgecolor="crimson",
+            linewidth=1.8,
+            zorder=3,
         )
     )
