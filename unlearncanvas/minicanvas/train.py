@@ -76,7 +76,7 @@ def main(
     ),
     autoencoder_steps: Annotated[int, typer.Option(min=1)] = 2700,
     detector_steps: Annotated[int, typer.Option(min=1)] = 1000,
-    denoiser_steps: Annotated[int, typer.Option(min=1)] = 7000,
+    denoiser_steps: Annotated[int, typer.Option(min=1)] = 5000,
 ) -> None:
     """Train everything, write the weights, print the gates. Resumes where it stopped."""
     if device == "auto":
