@@ -20,7 +20,7 @@ from unlearncanvas.bench import make_plan, run_app, split
 from unlearncanvas.exam import Exam
 from unlearncanvas.models import write_text
 from unlearncanvas.results import Row
-from unlearncanvas.terminal import bar
+from unlearncanvas.terminal import bar, silence_libraries
 
 SHOWN = (
     ("UA", "unlearning_accuracy"),
@@ -57,6 +57,7 @@ def sweep(
     out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
 ) -> None:
     """Run an eraser at every combination of settings."""
+    silence_libraries()
     rows: dict[str, list[Row]] = {}
     for settings in combinations(grid):
         plan = make_plan(
