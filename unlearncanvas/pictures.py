@@ -24,7 +24,7 @@ def contact_sheet(
 
     Columns run over the other domain; every pair has the same initial noise.
     """
-    grids = [np.asarray(Image.open(file).convert("RGB")) for file in (before, after)]
+    grids = [_pixels(file) for file in (before, after)]
     styled = target.kind == "style"
     rows = list(protocol.styles if styled else protocol.objects)
     across = list(protocol.objects if styled else protocol.styles)[:NUM_ACROSS]
@@ -55,6 +55,11 @@ def contact_sheet(
     figure.suptitle(title, fontsize=10)
     figure.tight_layout(pad=0.3, rect=(0, 0, 1, 0.99))
     figure.savefig(path)
+
+
+def _pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
 
 
 def _thumbnail(grid: np.ndarray, protocol: Protocol, style: str, obj: str) -> np.ndarray:
