@@ -74,7 +74,8 @@ def heat_map(
     """Write the matrix target x concept: how often each concept is found where it was asked for.
 
     Args:
-        accuracies: For each row (a target, or ``base model``), percent by ``kind:name``.
+        accuracies: For each row (its name ends with the target, or is ``base model``), percent by
+            ``kind:name``.
         protocol: Gives the columns.
         title: Heading.
         path: PNG to write.
@@ -99,9 +100,9 @@ def heat_map(
             axis.text(
                 column, row, f"{value:.0f}", ha="center", va="center", fontsize=6.5,
                 color="white" if value < 60 else "black",
-                fontweight="bold" if name == concept else "normal",
+                fontweight="bold" if name.endswith(concept) else "normal",
             )  # fmt: skip
-            if name == concept:
+            if name.endswith(concept):
                 _frame(axis, column, row)
     axis.set_xlabel(
         "asked for and found by its detector, %  (left: styles, right: objects)", fontsize=8

@@ -122,8 +122,9 @@ def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
         if job.eraser.name == "none":
             base_grid, accuracies["base model"] = grid, values
             continue
-        many = len(plan.erasers) > len(BASELINES) + 1 or len(plan.erase_seeds) > 1
-        label = f"{job.eraser.name} {job.task.seed} {result.target}" if many else result.target
+        parts = [job.eraser.name] if len(plan.erasers) > len(BASELINES) + 1 else []
+        parts += [f"seed {job.task.seed}"] if len(plan.erase_seeds) > 1 else []
+        label = " ".join([*parts, result.target])
         accuracies[label] = values
         if base_grid is not None:
             path = folder / "sheet.png"
