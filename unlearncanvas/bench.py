@@ -103,11 +103,8 @@ def make_plan(
         chosen = list(dict.fromkeys(rules.find_target(item) for item in split(targets)))
     overrides = parse_overrides(settings)
     configured: list[ConfiguredEraser] = [
-        load_eraser(item, preset=rules.preset) for item in BASELINES if item not in erasers
-    ]
-    configured += [
         load_eraser(item, preset=rules.preset, overrides={} if item in BASELINES else overrides)
-        for item in dict.fromkeys(erasers)
+        for item in dict.fromkeys([*BASELINES, *erasers])
     ]
     return Plan(
         protocol=rules,

@@ -55,7 +55,7 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
 
 def _caption(results: RunResults, count: int) -> str:
     interval = (
-        "[low, high]: 95 % over targets; the erasing seed's variance is not in it"
+        r"\[low, high]: 95 % over targets; the erasing seed's variance is not in it"
         if count >= 5
         else "fewer than five targets: means only, intervals per target are in result.json"
     )
