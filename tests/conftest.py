@@ -4,10 +4,10 @@ import copy
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from unlearncanvas.minicanvas.recipe import build_tokenizer
+from unlearncanvas.minicanvas.recipe import assemble, build_tokenizer
 from unlearncanvas.types import Concept, Task
 
 WIDTH = 32
@@ -53,24 +53,7 @@ def build_tiny_pipe():
         with torch.no_grad():  # no weight is exactly zero, as in a trained model
             for weight in unet.parameters():
                 weight.add_(0.02 * torch.randn(weight.shape))
-    scheduler = DDIMScheduler(
-        beta_schedule="scaled_linear",
-        beta_start=0.00085,
-        beta_end=0.012,
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-    )
-    pipe = StableDiffusionPipeline(
-        vae=vae,
-        text_encoder=text_encoder,
-        tokenizer=tokenizer,
-        unet=unet,
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    pipe = assemble(vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet)
     for part in (pipe.unet, pipe.vae, pipe.text_encoder):
         part.eval().requires_grad_(False)
     pipe.set_progress_bar_config(disable=True)

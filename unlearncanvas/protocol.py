@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from unlearncanvas.config import CONFIG_DIR, choose, find_config, names, one_line, read_yaml
+from unlearncanvas.config import CONFIG_DIR, choose, find_config, one_line, read_yaml
 from unlearncanvas.digest import digest_json
 from unlearncanvas.types import Cell, Concept, Task
 
@@ -212,8 +212,3 @@ def load_protocol(name: str) -> Protocol:
         return Protocol.model_validate(read_yaml(path))
     except ValidationError as exc:
         raise ValueError(f"protocol {path.stem}: {one_line(exc)}") from exc
-
-
-def protocol_names() -> list[str]:
-    """Return the registered protocols."""
-    return names("protocols")

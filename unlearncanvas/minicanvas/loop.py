@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.optim.swa_utils import AveragedModel
 
 CHECKPOINT_EVERY_S = 120.0
 
@@ -69,3 +70,21 @@ class Loop:
         partial = self.path.with_suffix(".partial")
         torch.save({"step": step, **state}, partial)
         Path(partial).replace(self.path)
+
+
+def descend(
+    loss: torch.Tensor,
+    model: torch.nn.Module,
+    *,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    average: AveragedModel,
+) -> torch.Tensor:
+    """Take one step down the loss with clipped gradients, update the average, return the loss."""
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    schedule.step()
+    average.update_parameters(model)
+    return loss.detach()

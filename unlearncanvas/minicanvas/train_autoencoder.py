@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unlearncanvas.minicanvas.canvas_data import Painted, to_model
-from unlearncanvas.minicanvas.loop import Loop
+from unlearncanvas.minicanvas.loop import Loop, descend
 from unlearncanvas.minicanvas.recipe import build_autoencoder
 
 BATCH = 16
@@ -71,13 +71,7 @@ def train_autoencoder(
             loss = loss + (real - fake).abs().mean()
         for real, fake in zip(wanted, seen, strict=True):
             loss = loss + PERCEPTUAL_WEIGHT / len(seen) * (real - fake).float().abs().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(model)
-        return loss.detach()
+        return descend(loss, model, optimizer=optimizer, schedule=schedule, average=average)
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     Loop(name="autoencoder", steps=steps, work_dir=work_dir, parts=parts).run(step)

@@ -16,10 +16,11 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unlearncanvas.minicanvas.canvas_data import Painted
-from unlearncanvas.minicanvas.loop import Loop
+from unlearncanvas.minicanvas.loop import Loop, descend
 from unlearncanvas.minicanvas.objects import OBJECTS
 from unlearncanvas.minicanvas.painter import caption
 from unlearncanvas.minicanvas.recipe import (
+    assemble,
     build_scheduler,
     build_text_encoder,
     build_tokenizer,
@@ -85,24 +86,14 @@ def train_denoiser(
         weight = (snr.clamp(max=SNR_GAMMA) / snr).to(device)
         error = (noise_pred.float() - noise.to(device)).square().mean(dim=(1, 2, 3))
         loss = (weight * error).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        average.update_parameters(model)
-        return loss.detach()
+        return descend(loss, model, optimizer=optimizer, schedule=schedule, average=average)
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     Loop(name="denoiser", steps=steps, work_dir=work_dir, parts=parts).run(step)
     trained: Any = average.module.eval().requires_grad_(False)
-    return StableDiffusionPipeline(
+    return assemble(
         vae=vae,
         text_encoder=trained["text_encoder"],
         tokenizer=tokenizer,
         unet=trained["unet"],
-        scheduler=scheduler,
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
     )
