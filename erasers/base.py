@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
-from unlearncanvas.types import Task
+from unlearncanvas.types import ImageRequest, Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Eraser(ABC):
     Attributes:
         leaves: What the method leaves behind: changed ``weights``, an ``adapter`` (added tensors),
             or a ``hook`` that acts while images are drawn.
-        needs: What of the task it reads besides the target: ``anchor``, ``retain``.
+        needs: What of the task it reads besides the target: ``anchor``, ``retain``, ``images``.
         per_target: False for the rows that are the same whatever the target is (``none``,
             ``noise``); they are drawn once.
     """
@@ -35,6 +35,10 @@ class Eraser(ABC):
         Draw randomness only from ``torch.Generator(pipe.device).manual_seed(task.seed)``; leave the
         global generators, gradients, ``requires_grad``, train/eval mode and dtype as they were.
         """
+
+    def images(self, task: Task) -> Mapping[str, ImageRequest]:
+        """Return the images that ``erase`` wants to find in ``task.images``, by name."""
+        return {}
 
     def planned_ufe(self) -> int | None:
         """Return the UNet forward equivalents an erasure is expected to take; None if unknown."""

@@ -41,3 +41,23 @@ def embed(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> list[Embeddi
 def stack(embedding: Embedding, count: int) -> Float[Tensor, "b token emb"]:
     """Return ``count`` copies as a batch."""
     return embedding.tokens.expand(count, -1, -1)
+
+
+def word_columns(pipe: StableDiffusionPipeline, prompt: str, words: str) -> list[int]:
+    """Return the token positions of ``words`` in a prompt, every occurrence; empty if none."""
+    tokenizer = pipe.tokenizer
+    ids = tokenizer(prompt, truncation=True, max_length=tokenizer.model_max_length).input_ids
+    wanted = tokenizer(words, add_special_tokens=False).input_ids
+    return [
+        start + offset
+        for start in range(len(ids) - len(wanted) + 1)
+        if ids[start : start + len(wanted)] == wanted
+        for offset in range(len(wanted))
+    ]
+
+
+def end_columns(pipe: StableDiffusionPipeline, prompt: str) -> list[int]:
+    """Return the positions of the end token and of the padding behind it."""
+    tokenizer = pipe.tokenizer
+    ids = tokenizer(prompt, truncation=True, max_length=tokenizer.model_max_length).input_ids
+    return list(range(len(ids) - 1, tokenizer.model_max_length))

@@ -24,11 +24,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from erasers.base import Eraser
+from erasers.checks import require_at_least_one, require_positive
 from erasers.embeddings import embed, stack
+from erasers.latents import squared_error
 from erasers.parameter_groups import ParameterGroup, parameter_group
 from erasers.partial_sampling import partial_sample
 from erasers.prompts import PromptTemplates
-from erasers.training import trainable
+from erasers.training import descend, trainable
 from unlearncanvas.types import Task
 
 
@@ -58,12 +60,8 @@ class ESD(PromptTemplates, Eraser):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("eta", "lr"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
-        for name in ("steps", "batch_size", "guidance_scale", "num_inference_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be >= 1, got {getattr(self, name)}")
+        require_positive(self, "eta", "lr")
+        require_at_least_one(self, "steps", "batch_size", "guidance_scale", "num_inference_steps")
         if self.num_inference_steps > 1000:
             raise ValueError(f"num_inference_steps must be <= 1000, got {self.num_inference_steps}")
 
@@ -95,10 +93,7 @@ class ESD(PromptTemplates, Eraser):
                 with torch.no_grad():
                     eps_c, eps_0 = (frozen(x_t, t, text).sample for text in (concept, empty))
                 goal = negative_guidance(eps_c=eps_c, eps_0=eps_0, eta=self.eta)
-                loss = (pipe.unet(x_t, t, concept).sample - goal).float().square().mean()
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
+                descend(squared_error(pipe.unet(x_t, t, concept).sample, goal), optimizer)
 
 
 def negative_guidance(

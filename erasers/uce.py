@@ -22,6 +22,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from erasers.base import Eraser
+from erasers.checks import require_positive
 from erasers.embeddings import Embedding, embed
 from erasers.parameter_groups import parameter_group
 from erasers.prompts import PromptTemplates
@@ -53,9 +54,7 @@ class UCE(PromptTemplates, Eraser):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("erase_scale", "lam"):
-            if getattr(self, name) <= 0:
-                raise ValueError(f"{name} must be > 0, got {getattr(self, name)}")
+        require_positive(self, "erase_scale", "lam")
         if self.retain_scale is not None and self.retain_scale < 0:
             raise ValueError(f"retain_scale must be >= 0 or null, got {self.retain_scale}")
 

@@ -141,6 +141,7 @@ def load_eraser(
         path = find_config("erasers", name)
         config = read_yaml(path)
         presets = config.pop("presets", {}) or {}
+        config.pop("about", None)
         if "class" not in config:
             raise ValueError(f"{path} needs a line 'class: package.module.Class'")
         cls, label = import_class(config.pop("class")), path.stem

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.digest import digest_json, digest_tensors
+from unlearncanvas.gallery import GalleryRoom
 from unlearncanvas.memory import peak_memory
 from unlearncanvas.models import (
     Artefact,
@@ -37,12 +38,14 @@ class Workbench:
         base: What the user called it.
         base_digest: Digest of its tensors.
         dtype: Autocast precision while an eraser works; weights stay float32.
+        gallery: Where erasers get their images.
     """
 
     load: Callable[[], StableDiffusionPipeline]
     base: str
     base_digest: str
     dtype: torch.dtype
+    gallery: GalleryRoom
 
     def __post_init__(self) -> None:
         self._start_afresh()
@@ -59,6 +62,7 @@ class Workbench:
                 "settings": configured.settings,
                 "source": configured.source_digest,
                 "task": _task_json(task),
+                "images": self.gallery.requests(configured.eraser, task),
                 "base": self.base_digest,
                 "dtype": str(self.dtype),
                 "device": self._pipe.device.type,
@@ -86,21 +90,23 @@ class Workbench:
     def _erase(
         self, configured: ConfiguredEraser, task: Task, folder: Path, digest: str
     ) -> Artefact:
-        pipe, device = self._pipe, self._pipe.device
+        pipe, device, eraser = self._pipe, self._pipe.device, configured.eraser
         # Without the cache: it would serve an optimiser's weights as they were before its steps.
         autocast = torch.autocast(
             device.type, self.dtype, enabled=self.dtype is not torch.float32, cache_enabled=False
         )
+        with autocast:
+            supplied = self.gallery.fulfil(pipe, eraser, task)
         try:
             with peak_memory(device) as peak, count_work(pipe) as work, autocast:
                 start = time.perf_counter()
-                configured.eraser.erase(pipe, task)
+                eraser.erase(pipe, supplied)
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
                 seconds = time.perf_counter() - start
             tensors = changed_tensors(pipe, self._before)
         finally:
-            if configured.eraser.leaves == "weights":
+            if eraser.leaves == "weights":
                 put_back(pipe, self._before)
             else:
                 self._start_afresh()
@@ -120,6 +126,7 @@ class Workbench:
                 peak_memory_bytes=peak.value,
                 stored_bytes=sum(tensor.nbytes for tensor in tensors.values()),
                 ufe=round(work.ufe),
+                gallery_ufe=self.gallery.ufe(eraser, task),
                 text_forwards=work.text_forwards,
             ),
         )

@@ -15,6 +15,7 @@ from unlearncanvas.chunks import Chunk, Seal, to_answers
 from unlearncanvas.detect import DetectorPair
 from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
+from unlearncanvas.gallery import GalleryRoom
 from unlearncanvas.models import Artefact, base_digest, load_base
 from unlearncanvas.plan import BASELINES, Job, Plan
 from unlearncanvas.results import Row, RunResults, environment, write_result, write_results
@@ -72,6 +73,11 @@ class Exam:
             base=plan.model,
             base_digest=self.base_digest,
             dtype=getattr(torch, protocol.erase_dtype),
+            gallery=GalleryRoom(
+                protocol=protocol,
+                base_digest=self.base_digest,
+                cache_dir=plan.out / protocol.name / "gallery",
+            ),
         )
         self._studio = Studio(self._load, getattr(torch, protocol.sampler.dtype))
         self._drawer = ChunkDrawer(

@@ -84,8 +84,8 @@ class Anchors(_Frozen):
     object: Literal["next"]
 
 
-class Reference(_Frozen):
-    """Real images for FID and KID: a split of the painter, never trained on."""
+class RealSplit(_Frozen):
+    """Real images: a split of the painter, never trained on."""
 
     split: str
 
@@ -120,7 +120,8 @@ class Protocol(_Frozen):
     erase_dtype: Literal["float32", "bfloat16", "float16"]
     sampler: Sampler
     detectors: Detectors
-    reference: Reference
+    reference: RealSplit
+    gallery: RealSplit
     metrics: tuple[str, ...]
     default_tier: str
     tiers: dict[str, Tier]

@@ -48,26 +48,41 @@ def build_scheduler(pipe: StableDiffusionPipeline, sampler: Sampler) -> diffuser
     return scheduler
 
 
-@torch.no_grad()
 def draw_batch(
     pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
 ) -> UInt8[np.ndarray, "b h w 3"]:
-    """Return the images of one batch, the empty and the prompt half in one UNet call.
+    """Return the images of one batch of requests."""
+    noise = initial_noise(requests, latent_shape(pipe, sampler))
+    return denoise(pipe, [request.prompt for request in requests], noise, sampler)
+
+
+def latent_shape(pipe: StableDiffusionPipeline, sampler: Sampler) -> tuple[int, int, int]:
+    """Return the shape of one image's latents."""
+    scale = pipe.vae_scale_factor
+    return pipe.unet.config.in_channels, sampler.height // scale, sampler.width // scale
+
+
+@torch.no_grad()
+def denoise(
+    pipe: StableDiffusionPipeline,
+    prompts: Sequence[str],
+    noise: Float[Tensor, "b c h w"],
+    sampler: Sampler,
+) -> UInt8[np.ndarray, "b h w 3"]:
+    """Return the images that the noise becomes, the empty and the prompt half in one UNet call.
 
     Pixels that are not finite, as a ruined model may give, are black.
     """
     guided = sampler.guidance_scale > 1
     prompt_embeds, empty_embeds = pipe.encode_prompt(
-        [request.prompt for request in requests],
+        list(prompts),
         device=pipe.device,
         num_images_per_prompt=1,
         do_classifier_free_guidance=guided,
     )
     text = torch.cat([empty_embeds, prompt_embeds]) if guided else prompt_embeds
     scheduler = build_scheduler(pipe, sampler)
-    scale = pipe.vae_scale_factor
-    shape = (pipe.unet.config.in_channels, sampler.height // scale, sampler.width // scale)
-    latents = initial_noise(requests, shape).to(pipe.device) * scheduler.init_noise_sigma
+    latents = noise.to(pipe.device) * scheduler.init_noise_sigma
     for t in scheduler.timesteps:
         repeated = torch.cat([latents, latents]) if guided else latents
         repeated = scheduler.scale_model_input(repeated, t).to(pipe.unet.dtype)

@@ -3,12 +3,12 @@
 Imports nothing of ours, so that erasers and metrics can use it without the rest of the benchmark.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal["style", "object", "trigger"]
@@ -61,6 +61,52 @@ class Cell:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RealImages:
+    """A request for images of the dataset.
+
+    Attributes:
+        showing: From the cells that show any of these concepts.
+        without: And none of these.
+        per_cell: Images a cell.
+    """
+
+    showing: tuple[Concept, ...]
+    without: tuple[Concept, ...] = ()
+    per_cell: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratedImages:
+    """A request for images that the base model draws, one for each prompt.
+
+    Attributes:
+        prompts: Prompts; repeated ones get different noise.
+        num_inference_steps: Steps of the protocol's sampler.
+        guidance_scale: Classifier-free guidance; 1 is none.
+    """
+
+    prompts: tuple[str, ...]
+    num_inference_steps: int
+    guidance_scale: float
+
+
+ImageRequest = RealImages | GeneratedImages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gallery:
+    """Images with their texts.
+
+    Attributes:
+        pixels: Bytes.
+        prompts: The dataset's caption, or what the image was generated from, one an image.
+    """
+
+    pixels: UInt8[np.ndarray, "n h w 3"]
+    prompts: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What an eraser is asked to do. The protocol fills it, the same for every eraser.
 
@@ -69,12 +115,14 @@ class Task:
         anchor: What the target may be mapped to; None where the protocol names none.
         retain: Concepts that must survive; never contains a target.
         seed: Seeds every random draw of the eraser.
+        images: What the eraser asked for in ``images``, by its names.
     """
 
     targets: tuple[Concept, ...]
     anchor: Concept | None = None
     retain: tuple[Concept, ...] = ()
     seed: int = 0
+    images: Mapping[str, Gallery] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.targets:
@@ -206,6 +254,7 @@ class Cost(BaseModel):
         peak_memory_bytes: Peak memory while erasing; None where it cannot be measured.
         stored_bytes: Size of the artefact's tensors.
         ufe: UNet forward equivalents, per sample: forward 1, backward 2, recomputation 1.
+        gallery_ufe: Of the images generated for the eraser, whether or not a cache served them.
         text_forwards: Prompts sent through the text encoder.
     """
 
@@ -215,6 +264,7 @@ class Cost(BaseModel):
     peak_memory_bytes: int | None
     stored_bytes: int = Field(ge=0)
     ufe: int = Field(ge=0)
+    gallery_ufe: int = Field(default=0, ge=0)
     text_forwards: int = Field(ge=0)
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.models.attention import BasicTransformerBlock
+from torch.autograd.graph import register_multi_grad_hook
 
 
 @dataclass(kw_only=True)
@@ -29,8 +31,16 @@ def count_work(pipe: StableDiffusionPipeline) -> Iterator[Work]:
     The counting hooks are removed afterwards from the pipeline's own modules.
     """
     work = Work()
+    inside: list[torch.Tensor] = []
 
     # Plain functions, because deepcopy shares functions: a frozen copy counts into the same total.
+    def start_hook(module: torch.nn.Module, args: tuple[Any, ...]) -> None:
+        inside.clear()
+
+    def block_hook(module: torch.nn.Module, args: tuple[Any, ...], output: torch.Tensor) -> None:
+        if output.requires_grad:
+            inside.append(output)
+
     def unet_hook(
         module: UNet2DConditionModel, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
     ) -> None:
@@ -40,13 +50,16 @@ def count_work(pipe: StableDiffusionPipeline) -> Iterator[Work]:
         units = len(sample) * area / native**2
         work.ufe += units
         prediction = output[0] if isinstance(output, tuple) else output.sample
-        if prediction.requires_grad:
+        reached = [prediction, *inside] if prediction.requires_grad else list(inside)
+        inside.clear()
+        if reached:
             backward = units * (3 if getattr(module, "is_gradient_checkpointing", False) else 2)
 
             def count_backward(grad: torch.Tensor) -> None:
                 work.ufe += backward
 
-            prediction.register_hook(count_backward)
+            # Any of them: a loss on attention maps never passes the prediction.
+            register_multi_grad_hook(reached, count_backward, mode="any")
 
     def text_hook(
         module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
@@ -55,8 +68,13 @@ def count_work(pipe: StableDiffusionPipeline) -> Iterator[Work]:
         work.text_forwards += len(ids)
 
     handles = [
+        pipe.unet.register_forward_pre_hook(start_hook),
         pipe.unet.register_forward_hook(unet_hook, with_kwargs=True),
         pipe.text_encoder.register_forward_hook(text_hook, with_kwargs=True),
+    ] + [
+        block.register_forward_hook(block_hook)
+        for block in pipe.unet.modules()
+        if isinstance(block, BasicTransformerBlock)
     ]
     try:
         yield work

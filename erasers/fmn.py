@@ -1,0 +1,142 @@
+"""FMN, Forget-Me-Not: take the cross-attention's attention off the concept's words.
+
+    min over theta of sum over layers of || A_l[:, columns] ||^2
+
+with A_l the attention probabilities of cross-attention layer l, [head, query, token], for a noised
+image x_t of the target and the prompt that names it, and columns the tokens of its name. There is
+no denoising loss and nothing is retained on purpose.
+
+Source: Zhang et al. 2023 (arXiv 2303.17591), attention re-steering; SHI-Labs/Forget-Me-Not. How
+this differs: the release minimises one norm over all layers together, not squared
+(``as_released``), and masks its columns in the wrong order of heads and images when a batch holds
+different prompts; here the order is the right one. Name the concept by plain words (the default)
+or by vectors that textual inversion finds first (``inversion_steps``), as the authors did.
+
+Cost: 3 UFE an image of a batch, the same again for each step of the inversion.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from diffusers import StableDiffusionPipeline
+from jaxtyping import Float
+from torch import Tensor
+
+from erasers.attention_capture import captured_cross_attention
+from erasers.base import Eraser
+from erasers.checks import require_at_least_one, require_not_negative, require_positive
+from erasers.embeddings import embed, end_columns, word_columns
+from erasers.latents import LatentImages, batches, encode
+from erasers.parameter_groups import ParameterGroup, parameter_group
+from erasers.prompts import PromptTemplates
+from erasers.textual_inversion import embed_vectors, invert, place
+from erasers.training import descend, trainable
+from unlearncanvas.types import Concept, ImageRequest, RealImages, Task
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class FMN(PromptTemplates, Eraser):
+    """Attention re-steering.
+
+    Attributes:
+        parameters: Trained subset: ``full`` or ``x``, the cross-attention alone.
+        per_cell: Images of each cell that shows the target.
+        end_too: Also the columns of the end token and of the padding.
+        inversion_steps: Steps of textual inversion; 0 keeps the plain words.
+        inversion_lr: Learning rate of the inversion.
+        inversion_vectors: Vectors that it finds.
+        steps: Optimiser steps.
+        lr: Learning rate of AdamW.
+        weight_decay: Of AdamW.
+        batch_size: Images a step.
+        as_released: One norm over all layers, not squared.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"images"})
+
+    style_prompt: str = "a photo in the style of {words}"
+    object_prompt: str = "a photo of {words}"
+    parameters: ParameterGroup = "full"
+    per_cell: int = 1
+    end_too: bool = False
+    inversion_steps: int = 0
+    inversion_lr: float = 1e-3
+    inversion_vectors: int = 4
+    steps: int = 35
+    lr: float = 2e-6
+    weight_decay: float = 0.01
+    batch_size: int = 1
+    as_released: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "lr", "inversion_lr")
+        require_at_least_one(self, "per_cell", "inversion_vectors", "steps", "batch_size")
+        require_not_negative(self, "inversion_steps", "weight_decay")
+
+    def images(self, task: Task) -> Mapping[str, ImageRequest]:
+        """Return a request for images of each target."""
+        return {
+            str(target): RealImages(showing=(target,), per_cell=self.per_cell)
+            for target in task.targets
+        }
+
+    def planned_ufe(self) -> int:
+        """Return the work for one target, as the module says."""
+        return 3 * self.batch_size * (self.inversion_steps + self.steps)
+
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit the chosen parameters of ``pipe.unet``."""
+        generator = torch.Generator(pipe.device).manual_seed(task.seed)
+        for target in task.targets:
+            images = encode(pipe, task.images[str(target)])
+            text, columns = self._name(pipe, target, images, generator)
+            text = text.expand(self.batch_size, -1, -1)
+            order = batches(len(images), self.batch_size, generator)
+            with (
+                trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters,
+                captured_cross_attention(pipe.unet) as maps,
+            ):
+                optimizer = torch.optim.AdamW(
+                    parameters, lr=self.lr, weight_decay=self.weight_decay
+                )
+                for _ in range(self.steps):
+                    noised = images.noised(next(order), generator)
+                    maps.clear()
+                    pipe.unet(noised.x_t, noised.t, text)
+                    on_concept = [probs[..., columns] for probs in maps]
+                    descend(resteering_loss(on_concept, as_released=self.as_released), optimizer)
+
+    def _name(
+        self,
+        pipe: StableDiffusionPipeline,
+        target: Concept,
+        images: LatentImages,
+        generator: torch.Generator,
+    ) -> tuple[Float[Tensor, "1 token emb"], list[int]]:
+        """The embedding that names the target, and the columns of its name."""
+        prompt = self.prompt(target)
+        if self.inversion_steps > 0:
+            placed = place(pipe, self.template(target), self.inversion_vectors)
+            vectors = invert(
+                pipe, images, placed, words=target.words, steps=self.inversion_steps,
+                lr=self.inversion_lr, batch_size=self.batch_size, generator=generator,
+            )  # fmt: skip
+            with torch.no_grad():
+                text = embed_vectors(pipe, placed, vectors)
+            columns = placed.columns
+        else:
+            text = embed(pipe, [prompt])[0].tokens[None]
+            columns = word_columns(pipe, prompt, target.words)
+        return text, columns + (end_columns(pipe, prompt) if self.end_too else [])
+
+
+def resteering_loss(
+    maps: Sequence[Float[Tensor, "b head query column"]], *, as_released: bool
+) -> Float[Tensor, ""]:
+    """Return the sum over layers of squared norms, mean over images; or one norm of everything."""
+    total = sum((probs.float().square().sum() for probs in maps), start=torch.zeros(()))
+    return total.sqrt() if as_released else total / len(maps[0])

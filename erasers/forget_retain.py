@@ -1,0 +1,109 @@
+"""The images that data-driven erasers learn from: some to forget, some to retain."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from jaxtyping import Float
+from torch import Tensor
+
+from erasers.checks import require_at_least_one, require_positive
+from erasers.latents import Noised, batches, encode, first_batch, squared_error, texts
+from erasers.parameter_groups import ParameterGroup
+from unlearncanvas.types import ImageRequest, RealImages, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForgetRetain:
+    """Settings of an eraser that trains on images of the target and of what must survive.
+
+    Attributes:
+        parameters: Trained subset of the UNet.
+        steps: Optimiser steps.
+        lr: Learning rate of Adam.
+        batch_size: Images a step, of each of the two sets.
+        forget_per_cell: Images of each cell that shows the target.
+        retain_per_cell: Images of each cell to retain.
+        retain_from: ``all`` other concepts of the dataset, or only the ``anchor`` (UnlearnCanvas'
+            own runs: the photos for a style, the next object for an object).
+    """
+
+    parameters: ParameterGroup = "full"
+    steps: int = 1000
+    lr: float = 1e-5
+    batch_size: int = 8
+    forget_per_cell: int = 3
+    retain_per_cell: int = 3
+    retain_from: Literal["all", "anchor"] = "all"
+
+    def __post_init__(self) -> None:
+        require_positive(self, "lr")
+        require_at_least_one(self, "steps", "batch_size", "forget_per_cell", "retain_per_cell")
+
+    def images(self, task: Task) -> Mapping[str, ImageRequest]:
+        """Return the two requests, ``forget`` and ``retain``."""
+        return {"forget": self.forget_request(task), "retain": self.retain_request(task)}
+
+    def forget_request(self, task: Task) -> RealImages:
+        """Return the request for images of the targets."""
+        return RealImages(showing=task.targets, per_cell=self.forget_per_cell)
+
+    def retain_request(self, task: Task) -> RealImages:
+        """Return the request for images without any target."""
+        anchor = () if task.anchor is None else (task.anchor,)
+        shown = anchor if self.retain_from == "anchor" else task.retain
+        return RealImages(showing=shown, without=task.targets, per_cell=self.retain_per_cell)
+
+
+class Captioned(NamedTuple):
+    """Noised images with their captions.
+
+    Attributes:
+        noised: What the UNet is given, and what it should answer.
+        text: Embeddings of the captions.
+        anchor: Of the captions with the anchor in the target's place; the same for retain images.
+    """
+
+    noised: Noised
+    text: Float[Tensor, "b token emb"]
+    anchor: Float[Tensor, "b token emb"]
+
+
+def captioned_batches(
+    pipe: StableDiffusionPipeline,
+    task: Task,
+    name: Literal["forget", "retain"],
+    *,
+    batch_size: int,
+    generator: torch.Generator,
+    always_first: bool = False,
+) -> Iterator[Captioned]:
+    """Yield noised batches of one set without end, every image once an epoch.
+
+    ``always_first`` is a fault of released loaders: the same first batch at every step.
+    """
+    gallery = task.images[name]
+    images, text = encode(pipe, gallery), texts(pipe, gallery.prompts)
+    anchor = texts(pipe, [anchored(prompt, task) for prompt in gallery.prompts])
+    order = first_batch if always_first else batches
+    for rows in order(len(images), batch_size, generator):
+        yield Captioned(images.noised(rows, generator), text[rows], anchor[rows])
+
+
+def anchored(prompt: str, task: Task) -> str:
+    """Return the prompt with the anchor's words for the target's; empty without an anchor."""
+    if task.anchor is None:
+        return ""
+    for target in task.targets:
+        prompt = prompt.replace(target.words, task.anchor.words)
+    return prompt
+
+
+def relabelling_loss(unet: UNet2DConditionModel, batch: Captioned) -> Float[Tensor, ""]:
+    """Return || eps_theta(x_t, c, t) - sg eps_theta(x_t, c', t) ||^2, c' the anchor's caption."""
+    x_t, t, _ = batch.noised
+    with torch.no_grad():
+        goal = unet(x_t, t, batch.anchor).sample
+    return squared_error(unet(x_t, t, batch.text).sample, goal)

@@ -1,0 +1,30 @@
+"""Act on the prompts of a pipeline, in whatever sampler calls it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from diffusers import StableDiffusionPipeline
+from jaxtyping import Float
+from torch import Tensor
+
+
+def on_prompts(
+    pipe: StableDiffusionPipeline,
+    act: Callable[[Sequence[str], Float[Tensor, "b token emb"]], None],
+) -> None:
+    """Call ``act`` with the prompts and their embeddings whenever the pipeline encodes some.
+
+    A prompt is repeated for each of its images, so that both have one entry a row. Calls that bring
+    embeddings instead of prompts pass unseen.
+    """
+    encode = pipe.encode_prompt
+
+    def encode_prompt(prompt: str | list[str] | None, *args: Any, **kwargs: Any) -> Any:
+        found = encode(prompt, *args, **kwargs)
+        if prompt is not None:
+            prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+            images = len(found[0]) // len(prompts)
+            act([text for text in prompts for _ in range(images)], found[0])
+        return found
+
+    pipe.encode_prompt = encode_prompt

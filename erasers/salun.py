@@ -1,0 +1,111 @@
+"""SalUn, Saliency Unlearning: relabel the target as its anchor, by the weights that matter to it.
+
+    m = 1( |grad l_f(theta_0)| >= gamma ),    l_f = E || eps_theta(x_t, c, t) - eps ||^2
+    min over theta of E || eps_theta(x_t, c, t) - sg eps_theta(x_t, c', t) ||^2
+                      + alpha E || eps_theta(x_t^r, c^r, t) - eps ||^2,    gradients times m
+
+with (x, c) images of the target and their captions, c' the caption with the anchor in the target's
+place, (x^r, c^r) retain images, sg no gradient, and gamma the threshold that lets the ``share``
+most salient weights through.
+
+Source: Fan et al. 2024 (arXiv 2310.12508), equations 5 and 7; OPTML-Group/Unlearn-Saliency @
+a6e89fd, SD/. How this differs: the release finds m with the guided prediction (1+w) e_c - w e_0, w
+= 7.5 (``mask_guidance``); it encodes an image twice, with other latents for c and c'.
+UnlearnCanvas' runs of it (``as_released``) never apply the mask, and see the first batch of the
+target only.
+
+Cost: 3 UFE for each forget image, 6 with ``mask_guidance``; then for each image of a step 3 + 1 to
+forget and 3 to retain.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor
+from torch.nn import Parameter
+
+from erasers.base import Eraser
+from erasers.checks import require_at_least_one, require_not_negative
+from erasers.embeddings import embed, stack
+from erasers.forget_retain import Captioned, ForgetRetain, captioned_batches, relabelling_loss
+from erasers.latents import denoising_loss, squared_error
+from erasers.parameter_groups import parameter_group
+from erasers.saliency import top_share
+from erasers.training import descend, gradients, trainable
+from unlearncanvas.types import Task
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class SalUn(ForgetRetain, Eraser):
+    """Relabelling under a saliency mask.
+
+    Attributes:
+        share: Part of the trained weights that may move, (0, 1]; the paper's half.
+        alpha: Weight of the retain loss; >= 0.
+        mask_batches: Batches of target images behind the mask.
+        mask_guidance: w of the guided prediction that finds the mask; 0 is the paper's plain loss.
+        as_released: Without the mask, and with the same first batch at every step.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
+
+    share: float = 0.5
+    alpha: float = 0.5
+    mask_batches: int = 4
+    mask_guidance: float = 0.0
+    as_released: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_not_negative(self, "alpha", "mask_guidance")
+        require_at_least_one(self, "mask_batches")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share must be in (0, 1], got {self.share}")
+
+    def planned_ufe(self) -> int:
+        """Return the work for the mask and for the steps, as the module says."""
+        masking = 0 if self.as_released else self.mask_batches * (6 if self.mask_guidance else 3)
+        return self.batch_size * (masking + 7 * self.steps)
+
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit the salient part of the chosen parameters of ``pipe.unet``."""
+        generator = torch.Generator(pipe.device).manual_seed(task.seed)
+        forget = captioned_batches(
+            pipe, task, "forget", batch_size=self.batch_size, generator=generator,
+            always_first=self.as_released,
+        )  # fmt: skip
+        retain = captioned_batches(
+            pipe, task, "retain", batch_size=self.batch_size, generator=generator
+        )
+        with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
+            masks = None if self.as_released else self._masks(pipe, parameters, forget)
+            optimizer = torch.optim.Adam(parameters, lr=self.lr)
+            for _ in range(self.steps):
+                relabelled, kept = next(forget), next(retain)
+                loss = relabelling_loss(pipe.unet, relabelled)
+                loss = loss + self.alpha * denoising_loss(pipe.unet, kept.noised, kept.text)
+                descend(loss, optimizer, masks=masks)
+
+    def _masks(
+        self,
+        pipe: StableDiffusionPipeline,
+        parameters: Sequence[Parameter],
+        forget: Iterator[Captioned],
+    ) -> list[Tensor]:
+        """Return where |gradient of l_f|, summed over batches before the modulus, is large."""
+        empty = stack(embed(pipe, [""])[0], self.batch_size)
+        total = [torch.zeros_like(weight) for weight in parameters]
+        for batch in itertools.islice(forget, self.mask_batches):
+            noised, w = batch.noised, self.mask_guidance
+            prediction = pipe.unet(noised.x_t, noised.t, batch.text).sample
+            if w:
+                without = pipe.unet(noised.x_t, noised.t, empty).sample
+                prediction = (1 + w) * prediction - w * without
+            found = gradients(squared_error(prediction, noised.goal), parameters)
+            total = [old + new for old, new in zip(total, found, strict=True)]
+        return top_share([grad.abs() for grad in total], self.share)

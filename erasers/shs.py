@@ -1,0 +1,130 @@
+"""SHS, Scissorhands: reset the weights the target hangs on, then repair without learning it again.
+
+    trim:    s = |w g|, g = sum over batches of |grad L_f|; the top ``share`` are drawn anew
+    repair:  g = grad( L_r + alpha L_u );  if <g, grad L_u> < 0:  g <- g - <g, g_u> / ||g_u||^2 g_u
+
+with L_f and L_r the denoising losses on images of the target and on retain images, g_u = grad L_u,
+and L_u the loss that forgetting lowers: || eps_theta(x_t, c, t) - sg eps_theta(x_t, c', t) ||^2,
+c' the caption with the anchor in the target's place. The projection is the exact solution of the
+nearest gradient that does not raise L_u.
+
+Source: Wu and Harandi 2024 (arXiv 2401.06187); JingWu321/Scissorhands SD/; SNIP (Lee et al. 2019,
+arXiv 1810.02340). How this differs: the release trims with a threshold over the whole UNet but
+only inside a few attention layers, and its loops for Stable Diffusion leave the projection out;
+its loader gives the same first batch of the target at every step. ``as_released`` has no
+projection and that loader.
+
+Cost: 3 UFE for each image of the ``trim_batches``; then for each image of a step 3 + 1 to forget
+and 3 to retain.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from diffusers import StableDiffusionPipeline
+from torch import Tensor
+from torch.nn import Parameter
+
+from erasers.base import Eraser
+from erasers.checks import require_at_least_one, require_not_negative, require_positive
+from erasers.forget_retain import Captioned, ForgetRetain, captioned_batches, relabelling_loss
+from erasers.latents import denoising_loss
+from erasers.parameter_groups import ParameterGroup, parameter_group
+from erasers.saliency import top_share
+from erasers.training import follow, gradients, inner_product, trainable
+from unlearncanvas.types import Task
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class SHS(ForgetRetain, Eraser):
+    """Trimming and repair.
+
+    Attributes:
+        share: Part of the trimmed weights that is drawn anew, (0, 1].
+        trimmed: Subset of the UNet that may be trimmed, inside ``parameters``.
+        reset_std: Standard deviation of the new weights; biases become 0.
+        trim_batches: Batches of target images behind the sensitivity.
+        alpha: Weight of L_u in the repair; >= 0.
+        as_released: No projection, and the same first batch of the target at every step.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
+
+    share: float = 0.001
+    trimmed: ParameterGroup = "full"
+    reset_std: float = 0.02
+    trim_batches: int = 10
+    alpha: float = 0.1
+    as_released: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive(self, "reset_std")
+        require_not_negative(self, "alpha")
+        require_at_least_one(self, "trim_batches")
+        if not 0 < self.share <= 1:
+            raise ValueError(f"share must be in (0, 1], got {self.share}")
+
+    def planned_ufe(self) -> int:
+        """Return the work for the trimming and for the repair, as the module says."""
+        return self.batch_size * (3 * self.trim_batches + 7 * self.steps)
+
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit the chosen parameters of ``pipe.unet``."""
+        generator = torch.Generator(pipe.device).manual_seed(task.seed)
+        forget = captioned_batches(
+            pipe, task, "forget", batch_size=self.batch_size, generator=generator,
+            always_first=self.as_released,
+        )  # fmt: skip
+        retain = captioned_batches(
+            pipe, task, "retain", batch_size=self.batch_size, generator=generator
+        )
+        with trainable(pipe.unet, parameter_group(pipe.unet, self.trimmed)) as parameters:
+            self._trim(pipe, parameters, forget, generator)
+        with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
+            optimizer = torch.optim.Adam(parameters, lr=self.lr)
+            for _ in range(self.steps):
+                forgetting = gradients(relabelling_loss(pipe.unet, next(forget)), parameters)
+                kept = next(retain)
+                loss = denoising_loss(pipe.unet, kept.noised, kept.text)
+                pairs = zip(gradients(loss, parameters), forgetting, strict=True)
+                repair = [g_r + self.alpha * g_u for g_r, g_u in pairs]
+                follow(repair if self.as_released else project(repair, forgetting), optimizer)
+
+    def _trim(
+        self,
+        pipe: StableDiffusionPipeline,
+        parameters: Sequence[Parameter],
+        forget: Iterator[Captioned],
+        generator: torch.Generator,
+    ) -> None:
+        """Draw the most sensitive weights anew."""
+        total = [torch.zeros_like(weight) for weight in parameters]
+        for batch in itertools.islice(forget, self.trim_batches):
+            loss = denoising_loss(pipe.unet, batch.noised, batch.text)
+            found = gradients(loss, parameters)
+            total = [old + new.abs() for old, new in zip(total, found, strict=True)]
+        with torch.no_grad():
+            pairs = zip(parameters, total, strict=True)
+            masks = top_share([(weight * grad).abs() for weight, grad in pairs], self.share)
+            for weight, mask in zip(parameters, masks, strict=True):
+                std = self.reset_std if weight.ndim > 1 else 0.0
+                shape, device = weight.shape, generator.device
+                drawn = std * torch.randn(shape, generator=generator, device=device)
+                weight.copy_(torch.where(mask, drawn, weight))
+
+
+def project(gradient: Sequence[Tensor], constraint: Sequence[Tensor]) -> list[Tensor]:
+    """Return the nearest gradient whose step does not raise the constrained loss.
+
+    Source: Lopez-Paz and Ranzato 2017 (arXiv 1706.08840), equation 11, with one constraint.
+    """
+    dot = inner_product(gradient, constraint)
+    if dot >= 0:
+        return list(gradient)
+    scale = dot / inner_product(constraint, constraint)
+    return [g - scale * g_u for g, g_u in zip(gradient, constraint, strict=True)]
