@@ -9,6 +9,7 @@ from rich.table import Table
 
 from unlearncanvas.bench import EXAMPLES, bench, run_app
 from unlearncanvas.config import choose, find_config, import_class, names, read_yaml
+from unlearncanvas.tune import tune
 
 app = typer.Typer(
     add_completion=False,
@@ -17,6 +18,7 @@ app = typer.Typer(
     help="The exam for concept unlearning in text-to-image diffusion models.",
 )
 app.command(epilog=EXAMPLES)(bench)
+app.command()(tune)
 console = Console()
 
 

@@ -141,7 +141,8 @@ def load_eraser(
         path = find_config("erasers", name)
         config = read_yaml(path)
         presets = config.pop("presets", {}) or {}
-        config.pop("about", None)
+        for other in ("about", "tune"):
+            config.pop(other, None)
         if "class" not in config:
             raise ValueError(f"{path} needs a line 'class: package.module.Class'")
         cls, label = import_class(config.pop("class")), path.stem

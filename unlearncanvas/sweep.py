@@ -71,7 +71,7 @@ def sweep(
         rows[" ".join(settings)] = [
             row for row in results.rows if row.label == plan.erasers[-1].name
         ]
-    _show(rows)
+    show(rows)
     folder = out / "sweeps"
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{eraser.rpartition(':')[2].rpartition('/')[2]}-{protocol}"
@@ -81,7 +81,8 @@ def sweep(
     console.print(f"plot      {folder / f'{stem}.png'}")
 
 
-def _show(rows: dict[str, list[Row]]) -> None:
+def show(rows: dict[str, list[Row]]) -> None:
+    """Print a line for each setting and kind of target."""
     table = Table("settings", "targets", *(name for name, _ in SHOWN), "UFE", "seconds")
     for name, found in rows.items():
         for row in found:

@@ -1,0 +1,129 @@
+"""Search an eraser's settings for the mini canvas.
+
+    unlearncanvas tune ca --trials 8
+
+Objective: for styles and for objects the harmonic mean of UA, IRA and CRA, and of both their mean;
+a setting that forgets nothing or ruins everything scores 0. Budget: ``--trials`` settings, the
+first of them the config's own. Where to search stands in the config, under ``tune``. Everything
+runs on the tuning protocol: reserved targets, other seeds, other detectors.
+
+The search is seeded and finished trials are kept as runs, so that the same command repeats a search
+without working it out again.
+"""
+
+import json
+from pathlib import Path
+from statistics import harmonic_mean, mean
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from unlearncanvas.bench import make_plan
+from unlearncanvas.config import find_config, load_eraser, read_yaml
+
+if TYPE_CHECKING:
+    import optuna
+
+    from unlearncanvas.results import Row
+
+PARTS = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
+console = Console()
+
+
+def tune(
+    eraser: Annotated[str, typer.Argument(help="Registered name or a YAML file.")],
+    trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 8,
+    protocol: Annotated[str, typer.Option(help="Where to search.")] = "mini-tune",
+    tier: Annotated[str, typer.Option(help="Tier of the protocol.")] = "search",
+    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
+) -> None:
+    """Search an eraser's settings on the reserved targets (optuna, TPE)."""
+    import optuna
+
+    from unlearncanvas.exam import Exam
+    from unlearncanvas.sweep import show
+    from unlearncanvas.terminal import bar, silence_libraries
+
+    space = search_space(eraser)
+    silence_libraries()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=4)
+    )
+    first = load_eraser(eraser, preset="mini").settings
+    study.enqueue_trial({name: first[name] for name in space})
+    rows: dict[str, list[Row]] = {}
+
+    def objective(trial: "optuna.Trial") -> float:
+        settings = [f"{name}={suggest(trial, name, axis)}" for name, axis in space.items()]
+        plan = make_plan(
+            erasers=[eraser], protocol=protocol, model=None, tier=tier, targets=None, seeds=None,
+            erase_seeds=None, settings=settings, device=device, dtype=None, batch_size=None,
+            out=out, keep_images=False,
+        )  # fmt: skip
+        with bar(plan.num_images(), console) as progress:
+            results = Exam(plan=plan, listener=progress).run()
+        rows.setdefault("none", [row for row in results.rows if row.label == "none"])
+        found = [row for row in results.rows if row.label == plan.erasers[-1].name]
+        rows[" ".join(settings)] = found
+        value = balance(found)
+        console.print(f"{value:5.1f}  {' '.join(settings)}", soft_wrap=True)
+        return value
+
+    study.optimize(objective, n_trials=trials)
+    show(rows)
+    _write(study, rows, name=Path(eraser).stem, protocol=protocol, folder=out / "tune")
+
+
+def search_space(eraser: str) -> dict[str, dict[str, Any]]:
+    """Return the ``tune`` part of an eraser's config: a range or choices for each setting.
+
+    Raises:
+        ValueError: If the config has none.
+    """
+    path = find_config("erasers", eraser)
+    space = read_yaml(path).get("tune")
+    if not space:
+        raise ValueError(f"{path} says nothing under 'tune'; name settings with low and high there")
+    return dict(space)
+
+
+def suggest(trial: "optuna.Trial", name: str, axis: dict[str, Any]) -> float | int | str:
+    """Return a trial's value: one of ``choices``, or between ``low`` and ``high`` (``log``)."""
+    if "choices" in axis:
+        chosen: float | int | str = trial.suggest_categorical(name, axis["choices"])
+        return chosen
+    value = trial.suggest_float(name, axis["low"], axis["high"], log=axis.get("log", False))
+    return float(f"{value:.2g}")
+
+
+def balance(rows: "list[Row]") -> float:
+    """Return the objective: the harmonic mean of UA, IRA and CRA, mean of styles and objects."""
+    return mean(harmonic_mean([row.scores[part].value for part in PARTS]) for row in rows)
+
+
+def _write(
+    study: "optuna.Study",
+    rows: "dict[str, list[Row]]",
+    *,
+    name: str,
+    protocol: str,
+    folder: Path,
+) -> None:
+    from unlearncanvas.models import write_text
+    from unlearncanvas.sweep import plot
+
+    folder.mkdir(parents=True, exist_ok=True)
+    data = {
+        "best": study.best_params,
+        "objective": study.best_value,
+        "trials": [{"params": trial.params, "objective": trial.value} for trial in study.trials],
+        "rows": {label: [row.model_dump() for row in found] for label, found in rows.items()},
+    }
+    write_text(folder / f"{name}-{protocol}.json", json.dumps(data, indent=2))
+    plot(rows, title=f"{name} on {protocol}", path=folder / f"{name}-{protocol}.png")
+    console.print(f"best {study.best_value:.1f}: {study.best_params}", soft_wrap=True)
+    console.print(f"plot      {folder / f'{name}-{protocol}.png'}")
