@@ -98,7 +98,7 @@ class CA(ContextTemplates, Eraser):
         gallery = task.images["anchor"]
         images, anchor = encode(pipe, gallery), texts(pipe, gallery.prompts)
         targets = [
-            texts(pipe, [self._towards(prompt, target, task) for prompt in gallery.prompts])
+            texts(pipe, [self.target_prompt(prompt, target, task) for prompt in gallery.prompts])
             for target in task.targets
         ]
         order = batches(len(images), self.batch_size, generator)
@@ -130,8 +130,8 @@ class CA(ContextTemplates, Eraser):
             raise ValueError("concept ablation needs an anchor, the task names none")
         return task.anchor
 
-    def _towards(self, prompt: str, target: Concept, task: Task) -> str:
-        """The anchor's prompt as a prompt of the target."""
+    def target_prompt(self, prompt: str, target: Concept, task: Task) -> str:
+        """Return an anchor's prompt as a prompt of the target."""
         source = self._source(task)
         if source == target:
             return f"{prompt.rstrip('.')}, in the style of {self.prompt(target)}"

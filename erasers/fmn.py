@@ -135,7 +135,7 @@ class FMN(PromptTemplates, Eraser):
 
 
 def resteering_loss(
-    maps: Sequence[Float[Tensor, "b head query column"]], *, as_released: bool
+    maps: Sequence[Float[Tensor, "b _ _ column"]], *, as_released: bool
 ) -> Float[Tensor, ""]:
     """Return the sum over layers of squared norms, mean over images; or one norm of everything."""
     total = sum((probs.float().square().sum() for probs in maps), start=torch.zeros(()))

@@ -8,7 +8,8 @@ model; ``up`` starts at zero, which makes a new adapter the identity.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, final
+from functools import partial
+from typing import Any, cast, final
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -48,11 +49,12 @@ class Gate:
 
 @final
 class LowRank(nn.Module):
-    """The two factors beside one layer."""
+    """The two factors beside one layer, and the gate before them."""
 
-    def __init__(self, layer: nn.Linear | nn.Conv2d, rank: int) -> None:
+    def __init__(self, layer: nn.Linear | nn.Conv2d, rank: int, gate: Gate) -> None:
         """Make zeros in the layer's device and dtype."""
         super().__init__()
+        self.gate = gate
         weight = layer.weight
         narrow = (1,) * (weight.ndim - 2)
         self.down = nn.Parameter(weight.new_zeros(rank, *weight.shape[1:]), requires_grad=False)
@@ -91,16 +93,15 @@ def attach(unet: UNet2DConditionModel, name: str, *, rank: int, gate: Gate) -> d
     }
     adapters = {}
     for path, layer in layers.items():
-        adapter = LowRank(layer, rank)
+        adapters[f"{path}.{name}"] = adapter = LowRank(layer, rank, gate)
         layer.add_module(name, adapter)
-
-        def add(
-            module: nn.Module, args: tuple[Any, ...], output: Tensor, adapter: LowRank = adapter
-        ) -> Tensor:
-            if not gate.rows.any():
-                return output
-            return output + gate.spread(output) * adapter(args[0])
-
-        layer.register_forward_hook(add)
-        adapters[f"{path}.{name}"] = adapter
+        layer.register_forward_hook(partial(_add, name=name))
     return adapters
+
+
+def _add(layer: nn.Module, args: tuple[Any, ...], output: Tensor, *, name: str) -> Tensor:
+    """Add the adapter's part to a layer's output; nothing at all where the gate is shut."""
+    adapter = cast(LowRank, layer.get_submodule(name))
+    if not adapter.gate.rows.any():
+        return output
+    return output + adapter.gate.spread(output) * adapter(args[0])

@@ -178,8 +178,8 @@ def shrink(chi: Float[Tensor, "token emb"], alpha: float) -> Float[Tensor, "toke
 
 
 def attention_loss(
-    maps: Sequence[Float[Tensor, "b head query token"]],
-    original: Sequence[Float[Tensor, "b head query token"]],
+    maps: Sequence[Float[Tensor, "b _ _ token"]],
+    original: Sequence[Float[Tensor, "b _ _ token"]],
     *,
     retain: Sequence[Sequence[int]],
     erase: Sequence[Sequence[int]],

@@ -7,7 +7,9 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from unlearncanvas.gallery import GalleryRoom
 from unlearncanvas.minicanvas.recipe import assemble, build_tokenizer
+from unlearncanvas.protocol import load_protocol
 from unlearncanvas.types import Concept, Task
 
 WIDTH = 32
@@ -82,3 +84,20 @@ def task():
         ),
         seed=3,
     )
+
+
+@pytest.fixture
+def room(tmp_path):
+    """The mini protocol cut down to six cells and two steps, at the tiny pipeline's size."""
+    rules = load_protocol("mini")
+    sampler = rules.sampler.model_copy(
+        update={"num_inference_steps": 2, "height": 32, "width": 32, "batch_size": 4}
+    )
+    small = rules.model_copy(
+        update={
+            "styles": ("Photo", "Pop Art", "Mosaic"),
+            "objects": ("Cat", "Sun"),
+            "sampler": sampler,
+        }
+    )
+    return GalleryRoom(protocol=small, base_digest="tiny", cache_dir=tmp_path / "gallery")

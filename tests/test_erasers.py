@@ -1,5 +1,6 @@
 """The contract that every eraser keeps, one row a config."""
 
+import copy
 import re
 
 import numpy as np
@@ -8,8 +9,13 @@ import torch
 
 from unlearncanvas.config import load_eraser, names
 from unlearncanvas.models import changed_tensors, snapshot
+from unlearncanvas.ufe import count_work
 
-SMALL_ESD = {"steps": 2, "batch_size": 2, "num_inference_steps": 3, "lr": 1e-3}
+SMALL = {"steps": 2, "batch_size": 2, "lr": 1e-3}
+SMALL_ESD = {**SMALL, "num_inference_steps": 3}
+SMALL_SPM = {**SMALL_ESD, "num_anchors": 2, "warmup": 0, "cycles": 1}
+KEYS_AND_VALUES = r"^unet\..*attn2\.to_(k|v)\.weight$"
+CROSS_ATTENTION = r"^unet\..*attn2\.to_(q|k|v|out\.0)\."
 
 # config, settings that make it small, pattern of the tensors it may change ("(?!)" is none)
 ROWS = [
@@ -33,7 +39,26 @@ ROWS = [
     pytest.param(
         "uce", {"tokens": "last_subject"}, r"^unet\..*attn2\.to_(k|v)\.weight$", id="uce-2025"
     ),
-]
+    pytest.param("ga", SMALL, r"^unet\.", id="ga"),
+    pytest.param("ft", SMALL, r"^unet\.", id="ft"),
+    pytest.param("ca", {**SMALL, "num_images": 6}, KEYS_AND_VALUES, id="ca"),
+    pytest.param(
+        "ca", {**SMALL, "num_images": 6, "loss": "noise", "prior_weight": 1.0}, KEYS_AND_VALUES,
+        id="ca-noise-prior",
+    ),
+    pytest.param("fmn", {**SMALL, "parameters": "x"}, CROSS_ATTENTION, id="fmn"),
+    pytest.param(
+        "fmn", {**SMALL, "parameters": "x", "inversion_steps": 2, "end_too": True}, CROSS_ATTENTION,
+        id="fmn-inversion",
+    ),
+    pytest.param("salun", {**SMALL, "share": 1.0}, r"^unet\.", id="salun"),
+    pytest.param("salun", {**SMALL, "as_released": True}, r"^unet\.", id="salun-released"),
+    pytest.param("ediff", SMALL, r"^unet\.", id="ediff"),
+    pytest.param("ediff", {**SMALL, "as_released": True}, r"^unet\.", id="ediff-released"),
+    pytest.param("shs", {**SMALL, "trim_batches": 2}, r"^unet\.", id="shs"),
+    pytest.param("spm", SMALL_SPM, r"^unet\..*\.spm_style_Pop_Art\.(down|up)$", id="spm"),
+    pytest.param("seot", {}, r"(?!)", id="seot"),
+]  # fmt: skip
 contract = pytest.mark.parametrize(("name", "settings", "pattern"), ROWS)
 
 
@@ -41,15 +66,20 @@ def test_every_config_has_a_row():
     assert {row.values[0] for row in ROWS} == set(names("erasers"))
 
 
-def erase(pipe, task, name, settings):
+def configured(name, settings):
+    return load_eraser(name, preset="mini", overrides=settings).eraser
+
+
+def erase(room, pipe, task, name, settings):
     before = snapshot(pipe)
-    load_eraser(name, preset="mini", overrides=settings).eraser.erase(pipe, task)
+    eraser = configured(name, settings)
+    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
     return changed_tensors(pipe, before)
 
 
 @contract
-def test_changes_exactly_what_it_says(pipe, task, name, settings, pattern):
-    changed = erase(pipe, task, name, settings)
+def test_changes_exactly_what_it_says(room, pipe, task, name, settings, pattern):
+    changed = erase(room, pipe, task, name, settings)
     expected = {key for key in snapshot(pipe) if re.search(pattern, key)}
     # a key bias or an unreached norm can have a zero gradient, but never the greater part
     assert set(changed) <= expected
@@ -58,60 +88,78 @@ def test_changes_exactly_what_it_says(pipe, task, name, settings, pattern):
 
 
 @contract
-def test_same_seed_gives_the_same_tensors(tiny_base, pipe, task, name, settings, pattern):
-    first = erase(pipe, task, name, settings)
-    other = snapshot(tiny_base)
-    for key, tensor in other.items():
-        component, _, rest = key.partition(".")
-        getattr(pipe, component).state_dict()[rest].copy_(tensor)
+def test_same_seed_gives_the_same_tensors(room, tiny_base, task, name, settings, pattern):
+    first = erase(room, copy.deepcopy(tiny_base), task, name, settings)
     torch.manual_seed(99)
-    second = erase(pipe, task, name, settings)
+    second = erase(room, copy.deepcopy(tiny_base), task, name, settings)
     assert first.keys() == second.keys()
     for key in first:
         assert torch.equal(first[key], second[key])
 
 
 @contract
-def test_leaves_the_house_as_found(pipe, task, name, settings, pattern):
+def test_leaves_the_house_as_found(room, pipe, task, name, settings, pattern):
     parts = (pipe.unet, pipe.text_encoder, pipe.vae)
+    own = [weight for part in parts for weight in part.parameters()]
+    processors = list(map(id, pipe.unet.attn_processors.values()))
 
     def state():  # not Python's random: beartype itself draws from it
         return (
             [part.training for part in parts],
-            [weight.requires_grad for part in parts for weight in part.parameters()],
-            [weight.dtype for part in parts for weight in part.parameters()],
+            [weight.requires_grad for weight in own],
+            [weight.dtype for weight in own],
             torch.get_rng_state().tolist(),
             np.random.get_state()[1].tolist(),  # noqa: NPY002
             torch.is_grad_enabled(),
         )
 
     before = state()
-    erase(pipe, task, name, settings)
+    erase(room, pipe, task, name, settings)
     assert state() == before
+    assert list(map(id, pipe.unet.attn_processors.values())) == processors
+    assert not any(weight.requires_grad for part in parts for weight in part.parameters())
     assert all(weight.grad is None for part in parts for weight in part.parameters())
     assert not any(part._forward_hooks for part in parts)
 
 
-@contract
-def test_pipeline_still_draws(pipe, task, name, settings, pattern):
-    erase(pipe, task, name, settings)
+def draw(pipe, prompt="A Cat image in Pop Art style."):
     generator = torch.Generator().manual_seed(0)
-    image = pipe(
-        "A Cat image.", num_inference_steps=2, height=32, width=32, generator=generator,
-        output_type="np",
-    ).images  # fmt: skip
-    assert image.shape == (1, 32, 32, 3)
+    return pipe(
+        prompt, num_inference_steps=3, height=32, width=32, generator=generator, output_type="np"
+    ).images
 
 
 @contract
-def test_restored_artefact_is_the_erased_pipeline(tiny_base, pipe, task, name, settings, pattern):
-    import copy
-
-    changed = erase(pipe, task, name, settings)
+def test_restored_artefact_is_the_erased_pipeline(
+    room, tiny_base, pipe, task, name, settings, pattern
+):
+    changed = erase(room, pipe, task, name, settings)
     fresh = copy.deepcopy(tiny_base)
-    load_eraser(name, preset="mini", overrides=settings).eraser.restore(fresh, task, changed)
+    configured(name, settings).restore(fresh, task, changed)
     erased, restored = snapshot(pipe), snapshot(fresh)
+    assert erased.keys() == restored.keys()
     assert all(torch.equal(erased[key], restored[key]) for key in erased)
+    image = draw(pipe)
+    assert image.shape == (1, 32, 32, 3)
+    assert np.array_equal(image, draw(fresh))
+    if name != "none":
+        assert not np.array_equal(image, draw(copy.deepcopy(tiny_base)))
+
+
+@contract
+def test_takes_the_work_it_plans(room, pipe, task, name, settings, pattern):
+    eraser = configured(
+        name, {**settings, **({"steps": 12} if "num_inference_steps" in settings else {})}
+    )
+    supplied = room.fulfil(pipe, eraser, task)
+    side = pipe.unet.config.sample_size
+    with count_work(pipe) as work:
+        eraser.erase(pipe, supplied)
+    if not supplied.images:
+        assert work.ufe == pytest.approx(eraser.planned_ufe(), rel=0.3)
+    else:  # painted images are larger than this UNet's native size
+        area = max(gallery.pixels.shape[1] // 4 for gallery in supplied.images.values()) ** 2
+        assert work.ufe == pytest.approx(eraser.planned_ufe() * area / side**2)
 
 
 def test_restore_refuses_a_tensor_of_another_model(pipe, task):

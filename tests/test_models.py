@@ -20,12 +20,13 @@ from unlearncanvas.studio import Studio
 
 
 @pytest.fixture
-def bench(tiny_base):
+def bench(tiny_base, room):
     return Workbench(
         load=lambda: copy.deepcopy(tiny_base),
         base="tiny",
         base_digest=base_digest(tiny_base),
         dtype=torch.float32,
+        gallery=room,
     )
 
 

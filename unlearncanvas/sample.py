@@ -66,7 +66,7 @@ def latent_shape(pipe: StableDiffusionPipeline, sampler: Sampler) -> tuple[int, 
 def denoise(
     pipe: StableDiffusionPipeline,
     prompts: Sequence[str],
-    noise: Float[Tensor, "b c h w"],
+    noise: Float[Tensor, "b c y x"],
     sampler: Sampler,
 ) -> UInt8[np.ndarray, "b h w 3"]:
     """Return the images that the noise becomes, the empty and the prompt half in one UNet call.
