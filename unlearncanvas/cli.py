@@ -1,5 +1,6 @@
 """The console script ``unlearncanvas``: bench, ls, export."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -7,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from unlearncanvas.agreement import agreement
 from unlearncanvas.bench import EXAMPLES, bench, run_app
-from unlearncanvas.config import choose, find_config, import_class, names, read_yaml
+from unlearncanvas.config import choose, find_config, import_class, load_eraser, names, read_yaml
 from unlearncanvas.tune import tune
 
 app = typer.Typer(
@@ -19,6 +21,7 @@ app = typer.Typer(
 )
 app.command(epilog=EXAMPLES)(bench)
 app.command()(tune)
+app.command()(agreement)
 console = Console()
 
 
@@ -33,18 +36,47 @@ def ls(
         console.print(_protocols())
     elif what == "targets":
         console.print(_targets(protocol))
+    elif what == "metrics":
+        console.print(_metrics())
     else:
-        console.print(_classes(what))
+        console.print(_erasers())
 
 
-def _classes(kind: str) -> Table:
-    """The registered classes with the first line of their module's docstring."""
+def _metrics() -> Table:
+    """The registered metrics with the first line of their module's docstring."""
     table = Table("name", "what it is", "class")
-    for name in names(kind):
-        dotted = read_yaml(find_config(kind, name))["class"]
-        module = __import__(import_class(dotted).__module__, fromlist=["x"])
-        table.add_row(name, (module.__doc__ or "").strip().splitlines()[0], dotted)
+    for name in names("metrics"):
+        dotted = read_yaml(find_config("metrics", name))["class"]
+        table.add_row(name, first_line(import_class(dotted)), dotted)
     return table
+
+
+def _erasers() -> Table:
+    """The registered erasers with what they need, leave and cost."""
+    table = Table("name", "what it is", "family", "paper", "authors' code", "needs", "leaves")
+    table.add_column("UFE on mini", justify="right")
+    for name in names("erasers"):
+        about = read_yaml(find_config("erasers", name)).get("about", {})
+        eraser = load_eraser(name, preset="mini").eraser
+        code = f"{about['code']} ({about['licence']})" if "code" in about else ""
+        work = eraser.planned_ufe()
+        table.add_row(
+            name,
+            first_line(type(eraser)),
+            about.get("family", ""),
+            about.get("paper", ""),
+            code,
+            ", ".join(sorted(eraser.needs)),
+            eraser.leaves,
+            "" if work is None else f"{work:,}",
+        )
+    return table
+
+
+def first_line(cls: type) -> str:
+    """Return the first line of the docstring of a class's module, without its name in front."""
+    text = (sys.modules[cls.__module__].__doc__ or "").strip().splitlines()[0]
+    return text.rpartition(": ")[2] if ": " in text else text
 
 
 def _protocols() -> Table:

@@ -16,6 +16,7 @@ COLUMNS = (
     ("FID ↓", "fid_minicanvas"),
     ("KID x1000 ↓", "kid_minicanvas"),
 )
+COST = ("UFE", "seconds", "peak", "stored", "ms an image")
 
 
 def tables(results: RunResults) -> list[Table]:
@@ -40,17 +41,29 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
     columns = [item for item in COLUMNS if item[1] in rows[0].scores]
     for heading, _ in columns:
         table.add_column(heading, justify="right")
-    for heading in ("UFE", "seconds", "stored"):
+    for heading in COST:
         table.add_column(heading, justify="right", style="dim")
     for row in rows:
         cells = [cell(row.scores[name]) for _, name in columns]
-        cost = (f"{row.ufe:,.0f}", f"{row.erase_seconds:,.1f}", size(row.stored_bytes))
         style = "dim" if row.label in BASELINES else "bold"
-        table.add_row(row.label, *cells, *cost, style=style)
+        table.add_row(row.label, *cells, *cost(row), style=style)
     floor = [cell(results.floors[name]) if name in results.floors else "" for _, name in columns]
     table.add_section()
-    table.add_row("real images", *floor, "", "", "", style="dim")
+    table.add_row("real images", *floor, *[""] * len(COST), style="dim")
     return table
+
+
+def cost(row: Row) -> tuple[str, ...]:
+    """Return the cells under :data:`COST`; work for generated images after a plus sign."""
+    gallery = f" + {row.gallery_ufe:,.0f}" if row.gallery_ufe else ""
+    peak = "not measured" if row.peak_memory_bytes is None else size(row.peak_memory_bytes)
+    return (
+        f"{row.ufe:,.0f}{gallery}",
+        f"{row.erase_seconds:,.1f}",
+        peak,
+        size(row.stored_bytes),
+        f"{1000 * row.seconds_per_image:.0f}",
+    )
 
 
 def _caption(results: RunResults, count: int) -> str:

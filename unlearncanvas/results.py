@@ -20,7 +20,8 @@ class Row(BaseModel):
     Attributes:
         label: Name in tables: the eraser, with the erase seed where there are several.
         kind: Which targets it is the mean over: ``style`` or ``object``.
-        complete: Whether every planned target is in it; without that there is no mean.
+        ufe: Mean work of an erasure; of images generated for it, ``gallery_ufe``.
+        seconds_per_image: While drawing with the erased model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,9 +29,9 @@ class Row(BaseModel):
     label: str
     kind: Literal["style", "object"]
     targets: tuple[str, ...]
-    complete: bool
     scores: dict[str, Score]
     ufe: float
+    gallery_ufe: float = 0.0
     erase_seconds: float
     stored_bytes: float
     peak_memory_bytes: int | None
