@@ -15,7 +15,6 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
-from scipy.stats import rankdata
 
 from unlearncanvas.config import CONFIG_DIR, read_yaml
 
@@ -108,6 +107,8 @@ def rank_correlation(one: Sequence[float], two: Sequence[float]) -> Correlation 
 
 
 def _spearman(pairs: np.ndarray) -> float | None:
+    from scipy.stats import rankdata
+
     ranks = rankdata(pairs, axis=1)
     if np.any(ranks.std(axis=1) == 0):
         return None

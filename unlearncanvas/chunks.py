@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from unlearncanvas.detect import Detections
 from unlearncanvas.digest import SHORT, digest_file
-from unlearncanvas.models import write_text
+from unlearncanvas.files import write_text
 from unlearncanvas.sample import Request
 from unlearncanvas.types import Answers, Cell
 

@@ -4,7 +4,6 @@ An artefact is two files: ``erased.safetensors``, the changed and added tensors,
 ``artefact.json``, what made it. The grid is always drawn from an artefact read back from disk.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from unlearncanvas.config import build, import_class
 from unlearncanvas.digest import digest_tensors
+from unlearncanvas.files import write_text
 from unlearncanvas.types import Concept, Cost, Task
 
 MINICANVAS = "minicanvas"
@@ -163,10 +163,3 @@ def load_erased(path: str | Path, pipe: StableDiffusionPipeline) -> StableDiffus
     eraser = build(import_class(artefact.eraser_class), artefact.settings, where=artefact.eraser)
     eraser.restore(pipe, artefact.task(), tensors)
     return pipe
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(text)
-    Path(partial).replace(path)

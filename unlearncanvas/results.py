@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from unlearncanvas.models import write_text
+from unlearncanvas.files import write_text
 from unlearncanvas.types import Result, Score
 
 PACKAGES = ("unlearncanvas", "torch", "diffusers", "transformers", "torchmetrics", "timm", "numpy")

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from unlearncanvas.bench import make_plan, run_app, split
 from unlearncanvas.exam import Exam
-from unlearncanvas.models import write_text
+from unlearncanvas.files import write_text
 from unlearncanvas.results import Row
 from unlearncanvas.terminal import bar, silence_libraries
 

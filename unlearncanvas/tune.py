@@ -113,7 +113,7 @@ def _write(
     protocol: str,
     folder: Path,
 ) -> None:
-    from unlearncanvas.models import write_text
+    from unlearncanvas.files import write_text
     from unlearncanvas.sweep import plot
 
     folder.mkdir(parents=True, exist_ok=True)
