@@ -26,7 +26,7 @@ from diffusers import StableDiffusionPipeline
 
 from erasers.base import Eraser
 from erasers.checks import require_not_negative
-from erasers.forget_retain import ForgetRetain, captioned_batches, relabelling_loss
+from erasers.forget_retain import ForgetRetain, both_batches, relabelling_loss
 from erasers.latents import denoising_loss
 from erasers.parameter_groups import parameter_group
 from erasers.training import follow, gradients, inner_product, trainable
@@ -66,13 +66,10 @@ class EDiff(ForgetRetain, Eraser):
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
-        forget = captioned_batches(
-            pipe, task, "forget", batch_size=self.batch_size, generator=generator,
+        forget, retain = both_batches(
+            pipe, task, batch_size=self.batch_size, generator=generator,
             always_first=self.as_released,
         )  # fmt: skip
-        retain = captioned_batches(
-            pipe, task, "retain", batch_size=self.batch_size, generator=generator
-        )
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
             for _ in range(self.steps):

@@ -92,6 +92,27 @@ def captioned_batches(
         yield Captioned(images.noised(rows, generator), text[rows], anchor[rows])
 
 
+def both_batches(
+    pipe: StableDiffusionPipeline,
+    task: Task,
+    *,
+    batch_size: int,
+    generator: torch.Generator,
+    always_first: bool,
+) -> tuple[Iterator[Captioned], Iterator[Captioned]]:
+    """Return the batches to forget and those to retain; ``always_first`` is for the former."""
+    forget = captioned_batches(
+        pipe,
+        task,
+        "forget",
+        batch_size=batch_size,
+        generator=generator,
+        always_first=always_first,
+    )
+    retain = captioned_batches(pipe, task, "retain", batch_size=batch_size, generator=generator)
+    return forget, retain
+
+
 def anchored(prompt: str, task: Task) -> str:
     """Return the prompt with the anchor's words for the target's; empty without an anchor."""
     if task.anchor is None:

@@ -31,7 +31,7 @@ from torch.nn import Parameter
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative
 from erasers.embeddings import embed, stack
-from erasers.forget_retain import Captioned, ForgetRetain, captioned_batches, relabelling_loss
+from erasers.forget_retain import Captioned, ForgetRetain, both_batches, relabelling_loss
 from erasers.latents import denoising_loss, squared_error
 from erasers.parameter_groups import parameter_group
 from erasers.saliency import top_share
@@ -75,13 +75,10 @@ class SalUn(ForgetRetain, Eraser):
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the salient part of the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
-        forget = captioned_batches(
-            pipe, task, "forget", batch_size=self.batch_size, generator=generator,
+        forget, retain = both_batches(
+            pipe, task, batch_size=self.batch_size, generator=generator,
             always_first=self.as_released,
         )  # fmt: skip
-        retain = captioned_batches(
-            pipe, task, "retain", batch_size=self.batch_size, generator=generator
-        )
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             masks = None if self.as_released else self._masks(pipe, parameters, forget)
             optimizer = torch.optim.Adam(parameters, lr=self.lr)

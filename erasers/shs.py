@@ -30,7 +30,7 @@ from torch.nn import Parameter
 
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_positive
-from erasers.forget_retain import Captioned, ForgetRetain, captioned_batches, relabelling_loss
+from erasers.forget_retain import Captioned, ForgetRetain, both_batches, relabelling_loss
 from erasers.latents import denoising_loss
 from erasers.parameter_groups import ParameterGroup, parameter_group
 from erasers.saliency import top_share
@@ -76,13 +76,10 @@ class SHS(ForgetRetain, Eraser):
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
-        forget = captioned_batches(
-            pipe, task, "forget", batch_size=self.batch_size, generator=generator,
+        forget, retain = both_batches(
+            pipe, task, batch_size=self.batch_size, generator=generator,
             always_first=self.as_released,
         )  # fmt: skip
-        retain = captioned_batches(
-            pipe, task, "retain", batch_size=self.batch_size, generator=generator
-        )
         with trainable(pipe.unet, parameter_group(pipe.unet, self.trimmed)) as parameters:
             self._trim(pipe, parameters, forget, generator)
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:

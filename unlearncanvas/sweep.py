@@ -9,7 +9,7 @@ here has not seen what is reported. Prints a table and writes a plot and a JSON 
 import itertools
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 from matplotlib.figure import Figure
@@ -60,17 +60,9 @@ def sweep(
     silence_libraries()
     rows: dict[str, list[Row]] = {}
     for settings in combinations(grid):
-        plan = make_plan(
-            erasers=[eraser], protocol=protocol, model=None, tier=tier, targets=None, seeds=None,
-            erase_seeds=None, settings=settings, device=device, dtype=None, batch_size=None,
-            out=out, keep_images=False,
-        )  # fmt: skip
-        with bar(plan.num_images(), console) as progress:
-            results = Exam(plan=plan, listener=progress).run()
-        rows.setdefault("none", [row for row in results.rows if row.label == "none"])
-        rows[" ".join(settings)] = [
-            row for row in results.rows if row.label == plan.erasers[-1].name
-        ]
+        tried = try_settings(eraser, settings, protocol=protocol, tier=tier, device=device, out=out)
+        rows.setdefault("none", tried.base)
+        rows[" ".join(settings)] = tried.rows
     show(rows)
     folder = out / "sweeps"
     folder.mkdir(parents=True, exist_ok=True)
@@ -79,6 +71,36 @@ def sweep(
     write_text(folder / f"{stem}.json", json.dumps(data, indent=2))
     plot(rows, title=f"{eraser} on {protocol}", path=folder / f"{stem}.png")
     console.print(f"plot      {folder / f'{stem}.png'}")
+
+
+class Tried(NamedTuple):
+    """What one combination of settings scored.
+
+    Attributes:
+        rows: The eraser's rows, styles and objects.
+        base: The base model's.
+    """
+
+    rows: list[Row]
+    base: list[Row]
+
+
+def try_settings(
+    eraser: str, settings: list[str], *, protocol: str, tier: str | None, device: str, out: Path
+) -> Tried:
+    """Run an eraser once with these ``key=value`` settings."""
+    plan = make_plan(
+        erasers=[eraser], protocol=protocol, model=None, tier=tier, targets=None, seeds=None,
+        erase_seeds=None, settings=settings, device=device, dtype=None, batch_size=None,
+        out=out, keep_images=False,
+    )  # fmt: skip
+    with bar(plan.num_images(), console) as progress:
+        found = Exam(plan=plan, listener=progress).run().rows
+    tested = plan.erasers[-1].name
+    return Tried(
+        rows=[row for row in found if row.label == tested],
+        base=[row for row in found if row.label == "none"],
+    )
 
 
 def show(rows: dict[str, list[Row]]) -> None:

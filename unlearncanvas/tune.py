@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from unlearncanvas.bench import make_plan
 from unlearncanvas.config import find_config, load_eraser, read_yaml
 
 if TYPE_CHECKING:
@@ -43,9 +42,8 @@ def tune(
     """Search an eraser's settings on the reserved targets (optuna, TPE)."""
     import optuna
 
-    from unlearncanvas.exam import Exam
-    from unlearncanvas.sweep import show
-    from unlearncanvas.terminal import bar, silence_libraries
+    from unlearncanvas.sweep import show, try_settings
+    from unlearncanvas.terminal import silence_libraries
 
     space = search_space(eraser)
     silence_libraries()
@@ -59,17 +57,10 @@ def tune(
 
     def objective(trial: "optuna.Trial") -> float:
         settings = [f"{name}={suggest(trial, name, axis)}" for name, axis in space.items()]
-        plan = make_plan(
-            erasers=[eraser], protocol=protocol, model=None, tier=tier, targets=None, seeds=None,
-            erase_seeds=None, settings=settings, device=device, dtype=None, batch_size=None,
-            out=out, keep_images=False,
-        )  # fmt: skip
-        with bar(plan.num_images(), console) as progress:
-            results = Exam(plan=plan, listener=progress).run()
-        rows.setdefault("none", [row for row in results.rows if row.label == "none"])
-        found = [row for row in results.rows if row.label == plan.erasers[-1].name]
-        rows[" ".join(settings)] = found
-        value = balance(found)
+        tried = try_settings(eraser, settings, protocol=protocol, tier=tier, device=device, out=out)
+        rows.setdefault("none", tried.base)
+        rows[" ".join(settings)] = tried.rows
+        value = balance(tried.rows)
         console.print(f"{value:5.1f}  {' '.join(settings)}", soft_wrap=True)
         return value
 
