@@ -57,6 +57,39 @@ def contact_sheet(
     figure.savefig(path)
 
 
+def comparison_sheet(
+    protocol: Protocol, target: Concept, *, grids: Mapping[str, Path], title: str, path: Path
+) -> None:
+    """Write one target under several erasers: a row each, the target's cells and its neighbour's.
+
+    Args:
+        protocol: Gives the grid.
+        target: What was forgotten.
+        grids: Grid pictures by label, the base model's first; all with the same initial noise.
+        title: Heading.
+        path: PNG to write.
+    """
+    styled = target.kind == "style"
+    names = list(protocol.styles if styled else protocol.objects)
+    across = list(protocol.objects if styled else protocol.styles)[:NUM_ACROSS]
+    neighbour = names[(names.index(target.name) + 1) % len(names)]
+    figure = Figure(figsize=(1.2 + 1.0 * len(across), 0.55 * len(grids) + 0.7), dpi=110)
+    axes = figure.subplots(len(grids), 2, squeeze=False)
+    for row, (label, file) in enumerate(grids.items()):
+        grid = _pixels(file)
+        for axis, name in zip(axes[row], (target.name, neighbour), strict=True):
+            cells = [(name, other) if styled else (other, name) for other in across]
+            axis.imshow(np.hstack([_thumbnail(grid, protocol, *cell) for cell in cells]))
+            axis.set_xticks([])
+            axis.set_yticks([])
+            if row == 0:
+                axis.set_title(name, fontsize=9, color="crimson" if name == target.name else "k")
+        axes[row][0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
+    figure.suptitle(title, fontsize=10)
+    figure.tight_layout(pad=0.4)
+    figure.savefig(path)
+
+
 def _pixels(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))

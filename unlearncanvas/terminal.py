@@ -22,12 +22,12 @@ from transformers.utils import logging as transformers_logging
 
 from unlearncanvas.drawing import grid_path
 from unlearncanvas.exam import Exam
-from unlearncanvas.pictures import contact_sheet, heat_map
+from unlearncanvas.pictures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.plan import BASELINES, Plan
 from unlearncanvas.report import tables
 from unlearncanvas.results import RunResults
 from unlearncanvas.sample import Request, draw_batch
-from unlearncanvas.types import Result
+from unlearncanvas.types import Concept, Result
 
 
 class _Rate(ProgressColumn):
@@ -112,6 +112,8 @@ def run(plan: Plan, console: Console, *, wandb: bool) -> RunResults:
 def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
     """Write the heat map, and a contact sheet for every target; return their paths."""
     accuracies, base_grid, paths = {}, None, []
+    grids: dict[Concept, dict[str, Path]] = {}
+    several = len(plan.erasers) > len(BASELINES) + 1
     for job, artefact in exam.done:
         if job.eraser.name == "noise":
             continue
@@ -122,11 +124,13 @@ def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
         if job.eraser.name == "none":
             base_grid, accuracies["base model"] = grid, values
             continue
-        parts = [job.eraser.name] if len(plan.erasers) > len(BASELINES) + 1 else []
+        parts = [job.eraser.name] if several else []
         parts += [f"seed {job.task.seed}"] if len(plan.erase_seeds) > 1 else []
         label = " ".join([*parts, result.target])
         accuracies[label] = values
         if base_grid is not None:
+            name = label.removesuffix(result.target).strip()
+            grids.setdefault(job.targets[0], {"base model": base_grid})[name] = grid
             path = folder / "sheet.png"
             contact_sheet(
                 plan.protocol,
@@ -137,6 +141,11 @@ def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
                 path=path,
             )
             paths.append(path)
+    for target, under in grids.items() if several else ():
+        path = plan.run_folder() / f"compare-{target.kind}-{target.name.replace(' ', '_')}.png"
+        title = f"{target} forgotten, and its neighbour, seed {plan.seeds[0]}"
+        comparison_sheet(plan.protocol, target, grids=under, title=title, path=path)
+        paths.append(path)
     names = ", ".join(item.name for item in plan.erasers if item.name not in BASELINES) or "base"
     path = plan.run_folder() / "heatmap.png"
     title = f"{names} · {plan.protocol.name} {plan.tier}"
