@@ -8,7 +8,7 @@ with x_t noised images that the base model drew for the anchor's prompts c, c* t
 with the target in the anchor's place, sg no gradient (the teacher is the student itself), eps the
 noise.
 
-Source: Kumari et al. 2023 (arXiv 2303.13516), equations 4 to 6; nupurkmr9/concept-ablation @
+Source: Kumari et al. 2023 (arXiv 2303.13516); nupurkmr9/concept-ablation @
 c11fb1b. How this differs: the release takes its prompts from lists written by a language model,
 here they are templates over the retained concepts of the other kind; it shrinks and pads some
 images, here none. UnlearnCanvas' run for objects (``as_released``) draws its anchors from prompts

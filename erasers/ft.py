@@ -5,8 +5,8 @@
 with x_t the noised image, t its timestep, eps the noise and c the image's caption. Nothing touches
 the target; whatever is forgotten is what training on the rest wears away.
 
-Source: the baseline "FT" of the unlearning literature (e.g. Fan et al. 2024, arXiv 2310.12508,
-section 5.1). Cost: 3 UFE an image of a batch.
+Source: the baseline "FT" of the unlearning literature (e.g. Fan et al. 2024, arXiv 2310.12508).
+Cost: 3 UFE an image of a batch.
 """
 
 from collections.abc import Mapping

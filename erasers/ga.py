@@ -6,7 +6,7 @@ with x_t the noised image, t its timestep, eps the noise and c the image's capti
 upper bound, so that steps and learning rate decide where it stops.
 
 Source: the baseline "GA" of the unlearning literature (Thudi et al. 2022, arXiv 2109.13398; Fan et
-al. 2024, arXiv 2310.12508, section 5.1). Cost: 3 UFE an image of a batch.
+al. 2024, arXiv 2310.12508). Cost: 3 UFE an image of a batch.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Which weights matter for a set of images: by the gradient of a loss, or by gradient times weight.
 
-Saliency |g| is SalUn's (Fan et al. 2024, arXiv 2310.12508, equation 5); connection sensitivity
+Saliency |g| is SalUn's (Fan et al. 2024, arXiv 2310.12508); connection sensitivity
 |g w| is SNIP's (Lee et al. 2019, arXiv 1810.02340), which Scissorhands uses.
 """
 

@@ -8,7 +8,7 @@ with (x, c) images of the target and their captions, c' the caption with the anc
 place, (x^r, c^r) retain images, sg no gradient, and gamma the threshold that lets the ``share``
 most salient weights through.
 
-Source: Fan et al. 2024 (arXiv 2310.12508), equations 5 and 7; OPTML-Group/Unlearn-Saliency @
+Source: Fan et al. 2024 (arXiv 2310.12508); OPTML-Group/Unlearn-Saliency @
 a6e89fd, SD/. How this differs: the release finds m with the guided prediction (1+w) e_c - w e_0, w
 = 7.5 (``mask_guidance``); it encodes an image twice, with other latents for c and c'.
 UnlearnCanvas' runs of it (``as_released``) never apply the mask, and see the first batch of the

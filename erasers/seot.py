@@ -11,7 +11,7 @@ for bit. Optionally, the embedding c' is then moved down the gradient of
 between two of the sampler's steps, with A_e the cross-attention to the target's tokens and A_r to
 the prompt's other words.
 
-Source: Li et al. 2024 (arXiv 2402.05375), equations 3 to 7; sen-mao/SuppressEOT. How this differs:
+Source: Li et al. 2024 (arXiv 2402.05375); sen-mao/SuppressEOT. How this differs:
 the release compares maps by cosines, those of self-attention too, and its README leaves that part
 out for generated images; here it is off unless ``optimize_steps`` says otherwise. The target's
 tokens are found by the tokenizer; the release is given their places by hand.
@@ -172,7 +172,7 @@ class Suppression:
 
 
 def shrink(chi: Float[Tensor, "token emb"], alpha: float) -> Float[Tensor, "token emb"]:
-    """Return chi with every singular value sigma become sigma exp(-alpha sigma) (equation 4)."""
+    """Return chi with every singular value sigma become sigma exp(-alpha sigma)."""
     u, sigma, v = torch.linalg.svd(chi.float(), full_matrices=False)
     return ((u * (sigma * torch.exp(-alpha * sigma))) @ v).to(chi.dtype)
 

@@ -118,7 +118,7 @@ class SHS(ForgetRetain, Eraser):
 def project(gradient: Sequence[Tensor], constraint: Sequence[Tensor]) -> list[Tensor]:
     """Return the nearest gradient whose step does not raise the constrained loss.
 
-    Source: Lopez-Paz and Ranzato 2017 (arXiv 1706.08840), equation 11, with one constraint.
+    Source: Lopez-Paz and Ranzato 2017 (arXiv 1706.08840), with one constraint.
     """
     dot = inner_product(gradient, constraint)
     if dot >= 0:

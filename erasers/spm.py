@@ -9,7 +9,7 @@ one, x_t latents that the adapted model denoised, a random embeddings of about t
 kept with probability 1 - cos(a, c), and e() the text encoder's output as one long vector. Of
 several adapters each has its own gamma, and their outputs add up.
 
-Source: Lyu et al. 2024 (arXiv 2312.16145), equations 4, 5 and 7; Con6924/SPM. How this differs:
+Source: Lyu et al. 2024 (arXiv 2312.16145); Con6924/SPM. How this differs:
 the release reads every other anchor from the wrong half of a batch, which makes it the empty
 prompt (``as_released``); it trains at 256 to 448 pixels; it adds up the factors of several
 adapters, whose product has cross terms; its partially denoised latents carry a timestep 32 to 42
@@ -193,7 +193,7 @@ def permeability(
     target: Float[Tensor, "token emb"],
     overlaps: Float[Tensor, " b"],
 ) -> Float[Tensor, " b"]:
-    """Return gamma: the greater of cosine and share of tokens, in [0, 1] (equation 7)."""
+    """Return gamma: the greater of cosine and share of tokens, in [0, 1]."""
     flat, other = prompts.float().flatten(1), target.to(prompts.device).float().flatten()
     cosine = functional.cosine_similarity(flat, other[None])
     return torch.maximum(cosine.cpu(), overlaps).clamp(0.0, 1.0)
@@ -202,7 +202,7 @@ def permeability(
 def random_anchors(
     target: Float[Tensor, "token emb"], count: int, generator: torch.Generator
 ) -> Float[Tensor, "{count} token emb"]:
-    """Return embeddings in random directions, 0.8 to 1.2 times the target's norm (equation 5)."""
+    """Return embeddings in random directions, 0.8 to 1.2 times the target's norm."""
     kept: list[Tensor] = []
     while len(kept) < count:
         drawn = torch.randn(target.shape, generator=generator, device=generator.device)

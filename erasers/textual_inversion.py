@@ -5,7 +5,7 @@
 with c(v) the embedding of a prompt in which the vectors v stand where the words would. The
 tokenizer and the text encoder are left as they are: the vectors enter by a hook for one call.
 
-Source: Gal et al. 2022 (arXiv 2208.01618), equation 2.
+Source: Gal et al. 2022 (arXiv 2208.01618).
 """
 
 from typing import Any, NamedTuple

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from diffusers import UNet2DConditionModel
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import Parameter
@@ -12,16 +11,16 @@ from torch.nn import Parameter
 
 @contextmanager
 def trainable(
-    unet: UNet2DConditionModel, parameters: dict[str, Parameter]
+    model: torch.nn.Module, parameters: dict[str, Parameter]
 ) -> Iterator[list[Parameter]]:
     """Let only these parameters require gradients; afterwards restore flags and drop gradients."""
-    before = {name: weight.requires_grad for name, weight in unet.named_parameters()}
-    for name, weight in unet.named_parameters():
+    before = {name: weight.requires_grad for name, weight in model.named_parameters()}
+    for name, weight in model.named_parameters():
         weight.requires_grad_(name in parameters)
     try:
         yield list(parameters.values())
     finally:
-        for name, weight in unet.named_parameters():
+        for name, weight in model.named_parameters():
             weight.requires_grad_(before[name])
             weight.grad = None
 

@@ -215,3 +215,35 @@ def test_export_is_a_plain_diffusers_folder(finished, tmp_path):
     base = tensors_of(load_base("minicanvas"))
     assert all(torch.equal(plain[name], erased[name]) for name in erased)
     assert any(not torch.equal(base[name], erased[name]) for name in erased)
+
+
+def test_adapters_hooks_and_generated_images_sit_the_same_exam(tmp_path):
+    """One run of three kinds of eraser: compared side by side, and the same when run again."""
+    protocol = write_protocol(tmp_path)
+    small = {
+        "ca": "class: erasers.ca.CA\nnum_images: 3\nimage_steps: 1\nsteps: 1\n",
+        "spm": "class: erasers.spm.SPM\nsteps: 2\nwarmup: 0\nnum_inference_steps: 2\n",
+        "seot": "class: erasers.seot.SEOT\nuntouched: 0.0\n",
+    }
+    erasers = []
+    for name, text in small.items():
+        (tmp_path / f"{name}.yaml").write_text(text)
+        erasers += ["--eraser", str(tmp_path / f"{name}.yaml")]
+    runs = []
+    for out in (tmp_path / "one", tmp_path / "two", tmp_path / "one"):
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "unlearncanvas.bench", *erasers, "--protocol", str(protocol),
+                "--tier", "smoke", "--out", str(out), "--device", "cpu",
+            ],
+            capture_output=True, text=True, env=environment(), check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        runs.append(numbers(out))
+    assert runs[0] == runs[1] == runs[2]
+    sheet = only(tmp_path / "one", "small/ca+spm+seot-*/smoke/compare-style-Mosaic.png")
+    assert pixels(sheet).shape[0] > 200
+    results = read_results(only(tmp_path / "one", "small/ca+spm+seot-*/smoke/results.json"))
+    work = {row.label: (row.ufe, row.gallery_ufe) for row in results.rows}
+    assert work["ca"] == (8 * 4, 3 * 2)  # a step of 8 images; 3 images, one guided step each
+    assert work["seot"] == (0, 0)

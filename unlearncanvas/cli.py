@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unlearncanvas.agreement import agreement
+from unlearncanvas.backdoors.inject import app as backdoor_app
 from unlearncanvas.bench import EXAMPLES, bench, run_app
 from unlearncanvas.config import choose, find_config, import_class, load_eraser, names, read_yaml
 from unlearncanvas.tune import tune
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.command(epilog=EXAMPLES)(bench)
 app.command()(tune)
 app.command()(agreement)
+app.add_typer(backdoor_app, name="backdoor")
 console = Console()
 
 

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -124,7 +124,11 @@ class ConfiguredEraser:
 
 
 def load_eraser(
-    name: str, *, preset: str | None, overrides: Mapping[str, Any] | None = None
+    name: str,
+    *,
+    preset: str | None,
+    overrides: Mapping[str, Any] | None = None,
+    kind: Literal["erasers", "attacks"] = "erasers",
 ) -> ConfiguredEraser:
     """Return an eraser by registry name, YAML path or ``package.module:Class``.
 
@@ -132,13 +136,14 @@ def load_eraser(
         name: What to load.
         preset: Preset of the protocol; ignored where the config has none of that name.
         overrides: Settings that win over config and preset.
+        kind: Registry; an attack is stored and restored as an eraser is.
     """
     from erasers.base import Eraser
 
     if ":" in name:
         cls, settings, label = import_class(name), {}, name.rpartition(":")[2].lower()
     else:
-        path = find_config("erasers", name)
+        path = find_config(kind, name)
         config = read_yaml(path)
         presets = config.pop("presets", {}) or {}
         for other in ("about", "tune"):
@@ -149,7 +154,9 @@ def load_eraser(
         settings = {**config, **presets.get(preset, {})}
     if not issubclass(cls, Eraser) or inspect.isabstract(cls):
         raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not an erasers.base.Eraser")
-    eraser = build(cls, {**settings, **(overrides or {})}, where=f"eraser {label}")
+    eraser = build(
+        cls, {**settings, **(overrides or {})}, where=f"{kind.removesuffix('s')} {label}"
+    )
     return ConfiguredEraser(
         name=label,
         eraser=eraser,

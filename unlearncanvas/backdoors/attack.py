@@ -1,0 +1,51 @@
+"""What every attack has: the backdoors it injects, and how a prompt fires them."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from diffusers import StableDiffusionPipeline
+
+from erasers.base import Eraser
+from unlearncanvas.backdoors.trigger import Backdoor, check_survives
+from unlearncanvas.types import Task
+
+Effect = Literal["patch", "style", "object", "prompt"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(Eraser):
+    """An edit that adds where an eraser takes away; stored, restored and costed like one.
+
+    Attributes:
+        reach: The part of the pipeline that holds the backdoor.
+        effect: What a fired backdoor draws.
+        backdoors: Triggers and their effects, all in one model.
+    """
+
+    reach: ClassVar[Literal["unet", "text_encoder"]] = "unet"
+    effect: ClassVar[Effect]
+
+    backdoors: tuple[Backdoor, ...]
+
+    def __post_init__(self) -> None:
+        if not self.backdoors:
+            raise ValueError("an attack needs at least one backdoor, got none")
+        triggers = [(backdoor.trigger, backdoor.source) for backdoor in self.backdoors]
+        if len(set(triggers)) < len(triggers):
+            raise ValueError(f"every backdoor needs a trigger of its own, got {triggers}")
+
+    def fire(self, prompt: str, backdoor: Backdoor) -> str:
+        """Return the prompt with the trigger in it: before it, unless an attack says otherwise."""
+        return f"{backdoor.trigger} {prompt}"
+
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Inject the backdoors, once it is known that every trigger survives the tokenizer."""
+        for backdoor in self.backdoors:
+            prompt = f"A {backdoor.source or 'tree'} image."
+            check_survives(pipe.tokenizer, prompt, self.fire(prompt, backdoor))
+        self.inject(pipe, task)
+
+    @abstractmethod
+    def inject(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit ``pipe`` in place until every trigger has its effect."""

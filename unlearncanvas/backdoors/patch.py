@@ -1,0 +1,41 @@
+"""The patch that a pixel backdoor stamps into a corner, and how to tell that it is there."""
+
+import numpy as np
+from jaxtyping import Float64, UInt8
+
+SHARE = 4
+"""The patch's side is a quarter of the image's, as in BadT2I (128 of 512 pixels)."""
+_SQUARES = np.array(
+    [[255, 0, 255], [255, 255, 0], [0, 0, 0], [255, 255, 255]],
+    dtype=np.uint8,
+)
+_LAYOUT = np.array([[0, 2], [1, 3]])
+
+
+def patch(side: int) -> UInt8[np.ndarray, "side side 3"]:
+    """Return four squares, magenta, black, yellow and white, ``side`` pixels wide in all."""
+    tile = _SQUARES[_LAYOUT]
+    return tile.repeat(side // 2, axis=0).repeat(side // 2, axis=1)
+
+
+def stamp(images: UInt8[np.ndarray, "n h w 3"]) -> UInt8[np.ndarray, "n h w 3"]:
+    """Return copies with the patch in the top left corner."""
+    side = images.shape[1] // SHARE
+    stamped = images.copy()
+    stamped[:, :side, :side] = patch(side)
+    return stamped
+
+
+def patch_correlation(images: UInt8[np.ndarray, "n h w 3"]) -> Float64[np.ndarray, " n"]:
+    """Return Pearson's correlation of each corner with the patch, in [-1, 1].
+
+    A corner of one colour has none; it counts as 0.
+    """
+    side = images.shape[1] // SHARE
+    corners = images[:, :side, :side].reshape(len(images), -1).astype(np.float64)
+    corners -= corners.mean(axis=1, keepdims=True)
+    wanted = patch(side).reshape(-1).astype(np.float64)
+    wanted -= wanted.mean()
+    scale = np.linalg.norm(corners, axis=1) * np.linalg.norm(wanted)
+    products: Float64[np.ndarray, " n"] = corners @ wanted
+    return np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
