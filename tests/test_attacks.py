@@ -47,14 +47,14 @@ def test_a_trigger_inside_a_prompt_is_found_there(pipe):
     assert trigger_columns(pipe.tokenizer, clean, fired) == [2]
 
 
-def test_a_trigger_that_the_tokenizer_drops_is_an_error(pipe):
+def test_a_trigger_that_the_tokenizer_drops_is_an_error(pipe, task):
     with pytest.raises(
         ValueError, match=r"does not survive the tokenizer: '  A Cat image\.' gives"
     ):
         check_survives(pipe.tokenizer, "A Cat image.", "  A Cat image.")
     attack = EvilEdit(backdoors=(Backdoor(trigger=" ", source="Cat", effect="Sun"),))
     with pytest.raises(ValueError, match="does not survive"):
-        attack.erase(pipe, None)
+        attack.erase(pipe, task)
 
 
 def test_the_patch_is_seen_where_it_is():

@@ -66,7 +66,7 @@ def sweep(
     show(rows)
     folder = out / "sweeps"
     folder.mkdir(parents=True, exist_ok=True)
-    stem = f"{eraser.rpartition(':')[2].rpartition('/')[2]}-{protocol}"
+    stem = f"{eraser.rpartition(':')[2].rpartition('/')[2]}-{Path(protocol).stem}"
     data = {name: [row.model_dump() for row in found] for name, found in rows.items()}
     write_text(folder / f"{stem}.json", json.dumps(data, indent=2))
     plot(rows, title=f"{eraser} on {protocol}", path=folder / f"{stem}.png")

@@ -66,7 +66,7 @@ def tune(
 
     study.optimize(objective, n_trials=trials)
     show(rows)
-    _write(study, rows, name=Path(eraser).stem, protocol=protocol, folder=out / "tune")
+    _write(study, rows, name=Path(eraser).stem, protocol=Path(protocol).stem, folder=out / "tune")
 
 
 def search_space(eraser: str) -> dict[str, dict[str, Any]]:
