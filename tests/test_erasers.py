@@ -39,7 +39,7 @@ ROWS = [
     pytest.param(
         "uce", {"tokens": "last_subject"}, r"^unet\..*attn2\.to_(k|v)\.weight$", id="uce-2025"
     ),
-    pytest.param("ga", SMALL, r"^unet\.", id="ga"),
+    pytest.param("ga", {**SMALL, "parameters": "full"}, r"^unet\.", id="ga"),
     pytest.param("ft", SMALL, r"^unet\.", id="ft"),
     pytest.param("ca", {**SMALL, "num_images": 6}, KEYS_AND_VALUES, id="ca"),
     pytest.param(
