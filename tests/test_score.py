@@ -31,7 +31,7 @@ def test_a_cell_shows_value_and_interval():
 
 def run_results(**changes):
     row = Row(
-        label="esd", kind="style", targets=("style:Mosaic",), complete=True,
+        label="esd", kind="style", targets=("style:Mosaic",),
         scores={"unlearning_accuracy": score(91.5)}, ufe=8960, erase_seconds=30.2,
         stored_bytes=1e6, peak_memory_bytes=None, seconds_per_image=0.1,
     )  # fmt: skip

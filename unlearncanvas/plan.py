@@ -81,7 +81,7 @@ class Plan:
         if len(tested) == 1:
             return self.eraser_folder(tested[0]) / self.tier
         names = "+".join(eraser.name for eraser in tested) or "baselines"
-        digest = digest_json([str(self.eraser_folder(eraser)) for eraser in self.erasers])[:8]
+        digest = digest_json([self.eraser_folder(eraser).name for eraser in self.erasers])[:8]
         return self.out / self.protocol.name / f"{names}-{digest}" / self.tier
 
     def result_folder(self, job: Job, target: Concept) -> Path:

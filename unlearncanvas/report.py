@@ -20,13 +20,13 @@ COST = ("UFE", "seconds", "peak", "stored", "ms an image")
 
 
 def tables(results: RunResults) -> list[Table]:
-    """Return one table for style targets and one for object targets."""
+    """Return a table of scores for style targets, one for object targets, and one of costs."""
     found = []
     for kind in ("style", "object"):
         rows = [row for row in results.rows if row.kind == kind]
         if rows:
             found.append(_table(kind, rows, results))
-    return found
+    return [*found, _costs(results.rows)]
 
 
 def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
@@ -41,15 +41,24 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
     columns = [item for item in COLUMNS if item[1] in rows[0].scores]
     for heading, _ in columns:
         table.add_column(heading, justify="right")
-    for heading in COST:
-        table.add_column(heading, justify="right", style="dim")
     for row in rows:
         cells = [cell(row.scores[name]) for _, name in columns]
-        style = "dim" if row.label in BASELINES else "bold"
-        table.add_row(row.label, *cells, *cost(row), style=style)
+        table.add_row(row.label, *cells, style="dim" if row.label in BASELINES else "bold")
     floor = [cell(results.floors[name]) if name in results.floors else "" for _, name in columns]
     table.add_section()
-    table.add_row("real images", *floor, *[""] * len(COST), style="dim")
+    table.add_row("real images", *floor, style="dim")
+    return table
+
+
+def _costs(rows: Sequence[Row]) -> Table:
+    table = Table(title="What an erasure costs", title_style="bold")
+    table.add_column("eraser", no_wrap=True)
+    table.add_column("targets")
+    for heading in COST:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in rows:
+        style = "dim" if row.label in BASELINES else "bold"
+        table.add_row(row.label, row.kind, *cost(row), style=style)
     return table
 
 
