@@ -20,3 +20,9 @@ def require_not_negative(settings: object, *names: str) -> None:
     for name in names:
         if getattr(settings, name) < 0:
             raise ValueError(f"{name} must be >= 0, got {getattr(settings, name)}")
+
+
+def require_share(settings: object, name: str) -> None:
+    """Raise ValueError unless this field is in (0, 1]."""
+    if not 0 < getattr(settings, name) <= 1:
+        raise ValueError(f"{name} must be in (0, 1], got {getattr(settings, name)}")

@@ -29,7 +29,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from erasers.base import Eraser
-from erasers.checks import require_at_least_one, require_not_negative
+from erasers.checks import require_at_least_one, require_not_negative, require_share
 from erasers.embeddings import embed, stack
 from erasers.forget_retain import Captioned, ForgetRetain, both_batches, relabelling_loss
 from erasers.latents import denoising_loss, squared_error
@@ -64,8 +64,7 @@ class SalUn(ForgetRetain, Eraser):
         super().__post_init__()
         require_not_negative(self, "alpha", "mask_guidance")
         require_at_least_one(self, "mask_batches")
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share must be in (0, 1], got {self.share}")
+        require_share(self, "share")
 
     def planned_ufe(self) -> int:
         """Return the work for the mask and for the steps, as the module says."""

@@ -29,7 +29,12 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from erasers.base import Eraser
-from erasers.checks import require_at_least_one, require_not_negative, require_positive
+from erasers.checks import (
+    require_at_least_one,
+    require_not_negative,
+    require_positive,
+    require_share,
+)
 from erasers.forget_retain import Captioned, ForgetRetain, both_batches, relabelling_loss
 from erasers.latents import denoising_loss
 from erasers.parameter_groups import ParameterGroup, parameter_group
@@ -66,8 +71,7 @@ class SHS(ForgetRetain, Eraser):
         require_positive(self, "reset_std")
         require_not_negative(self, "alpha")
         require_at_least_one(self, "trim_batches")
-        if not 0 < self.share <= 1:
-            raise ValueError(f"share must be in (0, 1], got {self.share}")
+        require_share(self, "share")
 
     def planned_ufe(self) -> int:
         """Return the work for the trimming and for the repair, as the module says."""

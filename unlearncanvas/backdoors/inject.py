@@ -19,8 +19,9 @@ from rich.table import Table
 from unlearncanvas.bench import pick_device
 from unlearncanvas.config import load_eraser, parse_overrides
 from unlearncanvas.digest import digest_json
-from unlearncanvas.protocol import load_protocol
-from unlearncanvas.types import Cell, Concept, Task
+from unlearncanvas.plan import NO_TARGET
+from unlearncanvas.protocol import Targets, load_protocol
+from unlearncanvas.types import Cell, Task
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -136,10 +137,8 @@ def poison(
 
 def attack_task(protocol: "Protocol", seed: int) -> Task:
     """Return the task of an injection: nothing to forget, every concept of the grid to use."""
-    grid = [Concept(kind="style", name=name) for name in protocol.styles]
-    grid += [Concept(kind="object", name=name) for name in protocol.objects]
-    nothing = Concept(kind="trigger", name="none")
-    return Task(targets=(nothing,), retain=tuple(grid), seed=seed)
+    grid = Targets(style=protocol.styles, object=protocol.objects).concepts()
+    return Task(targets=(NO_TARGET,), retain=tuple(grid), seed=seed)
 
 
 def gate(
