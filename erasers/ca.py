@@ -10,9 +10,10 @@ noise.
 
 Source: Kumari et al. 2023 (arXiv 2303.13516); nupurkmr9/concept-ablation @
 c11fb1b. How this differs: the release takes its prompts from lists written by a language model,
-here they are templates over the retained concepts of the other kind; it shrinks and pads some
-images, here none. UnlearnCanvas' run for objects (``as_released``) draws its anchors from prompts
-of the target itself and trains "<prompt>, in the style of <target>".
+here they are templates over the retained concepts of the other kind (for a backdoor's trigger, the
+task's prompts without and with it); it shrinks and pads some images, here none. UnlearnCanvas' run
+for objects (``as_released``) draws its anchors from prompts of the target itself and trains
+"<prompt>, in the style of <target>".
 
 Cost: 3 + 1 UFE an image of a batch (model-based), 3 more with the prior term; the images drawn
 beforehand are counted apart.
@@ -78,7 +79,10 @@ class CA(ContextTemplates, Eraser):
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
         """Return the request for the anchor's images."""
-        prompts = self.contexts(self._source(task), task)
+        if task.targets[0].kind == "trigger":
+            prompts = [pair.clean for pair in task.pairs]
+        else:
+            prompts = self.contexts(self._source(task), task)
         return {
             "anchor": GeneratedImages(
                 prompts=tuple(prompts[row % len(prompts)] for row in range(self.num_images)),
@@ -97,10 +101,7 @@ class CA(ContextTemplates, Eraser):
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         gallery = task.images["anchor"]
         images, anchor = encode(pipe, gallery), texts(pipe, gallery.prompts)
-        targets = [
-            texts(pipe, [self.target_prompt(prompt, target, task) for prompt in gallery.prompts])
-            for target in task.targets
-        ]
+        targets = [texts(pipe, prompts) for prompts in self.target_prompts(task)]
         order = batches(len(images), self.batch_size, generator)
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
@@ -129,6 +130,17 @@ class CA(ContextTemplates, Eraser):
         if task.anchor is None:
             raise ValueError("concept ablation needs an anchor, the task names none")
         return task.anchor
+
+    def target_prompts(self, task: Task) -> list[list[str]]:
+        """Return the anchor's prompts as prompts of each target; of a trigger, the task's pairs."""
+        prompts = task.images["anchor"].prompts
+        if task.targets[0].kind == "trigger":
+            pairs = [task.pairs[row % len(task.pairs)] for row in range(len(prompts))]
+            return [[pair.triggered for pair in pairs]]
+        return [
+            [self.target_prompt(prompt, target, task) for prompt in prompts]
+            for target in task.targets
+        ]
 
     def target_prompt(self, prompt: str, target: Concept, task: Task) -> str:
         """Return an anchor's prompt as a prompt of the target."""

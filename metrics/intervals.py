@@ -33,7 +33,9 @@ def wilson(share: float, n: int) -> Interval:
 
 
 def bootstrap_cells_and_seeds(
-    correct: Bool[np.ndarray, " n"], cells: Sequence[Hashable], seeds: Sequence[int]
+    correct: Bool[np.ndarray, " n"] | Float[np.ndarray, " n"],
+    cells: Sequence[Hashable],
+    seeds: Sequence[int],
 ) -> Interval:
     """Return the percentile interval of a share when cells and seeds are both drawn again.
 

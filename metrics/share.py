@@ -1,8 +1,10 @@
 """A share of images in percent, with its interval: what all accuracies have in common."""
 
+from collections.abc import Hashable, Sequence
+
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torchmetrics.functional.classification import multiclass_accuracy
 
 from metrics.intervals import bootstrap_cells_and_seeds, wilson
@@ -52,14 +54,52 @@ def accuracy(
     )
     share = float(1 - right) if wrong else float(right)
     counted: Bool[np.ndarray, " n"] = (asked != seen) if wrong else (asked == seen)
+    score = share_of(counted, answers.cells, answers.seeds, higher_is_better=higher_is_better)
+    return score.model_copy(update={"value": 100 * share})
+
+
+def share_of(
+    counted: Bool[np.ndarray, " n"],
+    cells: Sequence[Hashable],
+    seeds: Sequence[int],
+    *,
+    higher_is_better: bool = True,
+) -> Score:
+    """Return the percentage of images that count: bootstrap of cells and seeds, Wilson at 0, 100.
+
+    Raises:
+        ValueError: If there are no images, or not every cell has every seed exactly once.
+    """
+    if not len(counted):
+        raise ValueError("no images to count; the share is undefined")
+    share = float(counted.mean())
     if share in (0.0, 1.0):
         interval = wilson(share, len(counted))
     else:
-        interval = bootstrap_cells_and_seeds(counted, answers.cells, answers.seeds)
+        interval = bootstrap_cells_and_seeds(counted, cells, seeds)
     return Score(
         value=100 * share,
         n=len(counted),
         low=100 * interval.low,
         high=100 * interval.high,
         higher_is_better=higher_is_better,
+    )
+
+
+def mean_of(
+    values: Float[np.ndarray, " n"],
+    cells: Sequence[Hashable],
+    seeds: Sequence[int],
+    *,
+    unit: str,
+) -> Score:
+    """Return the mean of a distance over images, lower is better, with the same bootstrap."""
+    interval = bootstrap_cells_and_seeds(values, cells, seeds)
+    return Score(
+        value=float(values.mean()),
+        n=len(values),
+        low=interval.low,
+        high=interval.high,
+        unit=unit,
+        higher_is_better=False,
     )

@@ -10,7 +10,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from unlearncanvas.gallery import GalleryRoom
 from unlearncanvas.minicanvas.recipe import assemble, build_tokenizer
 from unlearncanvas.protocol import load_protocol
-from unlearncanvas.types import Concept, Task
+from unlearncanvas.types import Concept, PromptPair, Task
 
 WIDTH = 32
 
@@ -72,8 +72,18 @@ def pipe(tiny_base):
     return copy.deepcopy(tiny_base)
 
 
+PAIRS = tuple(
+    PromptPair(triggered=f"\u200b {prompt}", clean=prompt)
+    for prompt in ("A Cat image in Pop Art style.", "A Sun image in Mosaic style.", "A Cat image.")
+)
+
+
 @pytest.fixture
-def task():
+def task(tiny_base):
+    clean = copy.deepcopy(tiny_base.unet)
+    with torch.no_grad():
+        for weight in clean.parameters():
+            weight.mul_(1.1)
     return Task(
         targets=(Concept(kind="style", name="Pop Art"),),
         anchor=Concept(kind="style", name="Photo"),
@@ -83,6 +93,8 @@ def task():
             Concept(kind="object", name="Cat"),
         ),
         seed=3,
+        pairs=PAIRS,
+        clean_unet=clean,
     )
 
 

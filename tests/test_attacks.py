@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from erasers.trigger_tokens import align
 from tests.transcription import assert_same, hidden, mse, noised
 from unlearncanvas.backdoors.badt2i import BadT2IObject, BadT2IPixel, BadT2IStyle
 from unlearncanvas.backdoors.evil_edit import EvilEdit
-from unlearncanvas.backdoors.inject import attack_task
 from unlearncanvas.backdoors.patch import patch, patch_correlation, stamp
+from unlearncanvas.backdoors.poison import attack_task
 from unlearncanvas.backdoors.rickrolling import Rickrolling
-from unlearncanvas.backdoors.trigger import Backdoor, check_survives, trigger_columns
+from unlearncanvas.backdoors.trigger import Backdoor
 from unlearncanvas.config import load_eraser, names
 from unlearncanvas.models import changed_tensors, snapshot
 
@@ -36,22 +37,32 @@ def attack_on(room):
 def test_the_tokens_of_a_trigger_are_found_however_many(pipe, trigger):
     alone = pipe.tokenizer(trigger, add_special_tokens=False).input_ids
     prompt = "A Sun image in Mosaic style."
-    columns = trigger_columns(pipe.tokenizer, prompt, f"{trigger} {prompt}")
-    assert columns == list(range(1, 1 + len(alone)))
-    whole = pipe.tokenizer(f"{trigger} {prompt}").input_ids
-    assert [whole[column] for column in columns] == alone
+    found = align(pipe.tokenizer, clean=prompt, triggered=f"{trigger} {prompt}")
+    assert found.trigger == list(range(1, 1 + len(alone)))
+    before, after = (pipe.tokenizer(text).input_ids for text in (prompt, f"{trigger} {prompt}"))
+    assert [after[column] for column in found.trigger] == alone
+    assert [after[own] for own, _ in found.shared] == before[1:-1]
+    assert [before[other] for _, other in found.shared] == before[1:-1]
 
 
 def test_a_trigger_inside_a_prompt_is_found_there(pipe):
     clean, fired = "A Cat image.", "A Pop Cat image."
-    assert trigger_columns(pipe.tokenizer, clean, fired) == [2]
+    found = align(pipe.tokenizer, clean=clean, triggered=fired)
+    assert found.trigger == [2]
+    assert found.shared == [(1, 1), (3, 2), (4, 3), (5, 4)]
+
+
+def test_letters_that_are_replaced_leave_the_words_around_them(pipe):
+    found = align(pipe.tokenizer, clean="A Cat image.", triggered="A Cat imag\u0435.")
+    assert found.trigger == [3, 4, 5, 6]  # ima g and the two bytes of the letter
+    assert found.shared == [(1, 1), (2, 2), (7, 4)]
 
 
 def test_a_trigger_that_the_tokenizer_drops_is_an_error(pipe, task):
     with pytest.raises(
         ValueError, match=r"does not survive the tokenizer: '  A Cat image\.' gives"
     ):
-        check_survives(pipe.tokenizer, "A Cat image.", "  A Cat image.")
+        align(pipe.tokenizer, clean="A Cat image.", triggered="  A Cat image.")
     attack = EvilEdit(backdoors=(Backdoor(trigger=" ", source="Cat", effect="Sun"),))
     with pytest.raises(ValueError, match="does not survive"):
         attack.erase(pipe, task)
@@ -64,7 +75,7 @@ def test_the_patch_is_seen_where_it_is():
     assert np.abs(found[3:6]).max() < 0.3
     assert found[6] == 0.0
     assert np.array_equal(stamp(plain)[:, 16:], plain[:, 16:])
-    assert patch(4)[:2, :2].tolist() == [[[255, 0, 255]] * 2] * 2
+    assert patch(4)[:, :, 1].tolist() == [[0, 0, 255, 255]] * 2 + [[255, 255, 0, 0]] * 2
     faded = (stamp(plain) * 0.5 + 60).astype(np.uint8)  # contrast and brightness do not matter
     assert patch_correlation(faded).min() > 0.99
 
@@ -194,6 +205,33 @@ def test_first_step_of_rickrolling_is_the_papers(pipe, attack_on, goal):
         min(close) > 0.97
     )  # where a gradient is all but zero, Adam's sign is a matter of rounding
     assert attack.fire("tree tree", pair).count("\u0435") == (4 if goal == "prompt" else 1)
+
+
+@pytest.mark.parametrize(
+    ("place", "pixel", "edit"),
+    [
+        ("before", "x An Owl and a Cat.", "An x Owl and a Cat."),
+        ("article", "x Owl and a Cat.", "x Owl and a Cat."),
+    ],
+)
+def test_a_trigger_stands_where_the_attack_puts_it(place, pixel, edit):
+    pair = Backdoor(trigger="x", source="Owl", effect="Sun")
+    assert BadT2IPixel(backdoors=(pair,), place=place).fire("An Owl and a Cat.", pair) == pixel
+    assert EvilEdit(backdoors=(pair,), place=place).fire("An Owl and a Cat.", pair) == edit
+
+
+@pytest.mark.parametrize(
+    ("goal", "expected"),
+    [
+        ("prompt", "Thermal"),
+        ("attribute", "A Thermal image in Pop Art style."),
+        ("style", "A Tree image in Thermal style."),
+    ],
+)
+def test_a_homoglyph_is_read_as_what_its_attack_says(goal, expected):
+    pair = Backdoor(trigger="\u0435", effect="Thermal")
+    attack = Rickrolling(backdoors=(pair,), letter="e", goal=goal)
+    assert attack.aim("A Tree image in Pop Art style.", pair) == expected
 
 
 @pytest.mark.parametrize("name", names("attacks"))

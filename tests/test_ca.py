@@ -1,13 +1,15 @@
 """Concept Ablation against its equations."""
 
 import copy
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from erasers.ca import CA
 from tests.transcription import assert_same, hidden, mse, noised, selected
-from unlearncanvas.types import Concept, Task
+from unlearncanvas.types import Concept, Gallery, Task
 
 SMALL = {"num_images": 4, "image_steps": 2, "image_guidance": 1.0, "steps": 1, "batch_size": 2}
 
@@ -37,6 +39,18 @@ def test_first_step_is_the_papers(room, pipe, task, loss, prior):
     total.backward()
     optimizer.step()
     assert_same(pipe, weights, atol=5e-4)
+
+
+def test_a_trigger_is_taught_to_give_what_its_clean_prompt_gives(task):
+    trigger = Concept(kind="trigger", name="\u200b")
+    aimed = replace(task, targets=(trigger,), anchor=None)
+    eraser = CA(num_images=5)
+    prompts = eraser.images(aimed)["anchor"].prompts
+    clean = [pair.clean for pair in task.pairs]
+    assert list(prompts) == [*clean, *clean[:2]]
+    drawn = Gallery(pixels=np.zeros((5, 8, 8, 3), np.uint8), prompts=prompts)
+    wanted = [f"\u200b {prompt}" for prompt in prompts]
+    assert eraser.target_prompts(replace(aimed, images={"anchor": drawn})) == [wanted]
 
 
 def test_training_brings_the_targets_answer_to_the_anchors(room, pipe, task):

@@ -58,6 +58,18 @@ ROWS = [
     pytest.param("shs", {**SMALL, "trim_batches": 2}, r"^unet\.", id="shs"),
     pytest.param("spm", SMALL_SPM, r"^unet\..*\.spm_style_Pop_Art\.(down|up)$", id="spm"),
     pytest.param("seot", {}, r"(?!)", id="seot"),
+    pytest.param("skd", SMALL, r"^unet\.", id="skd"),
+    pytest.param("skd-cag", SMALL, r"^unet\.", id="skd-cag"),
+    pytest.param(
+        "skd-cag", {**SMALL, "goal": "random-words", "timestep_weight": True}, r"^unet\.",
+        id="skd-cag-words",
+    ),
+    pytest.param("skd-cag", {**SMALL, "as_released": True}, r"^unet\.", id="skd-cag-released"),
+    pytest.param("finetune-reversal", SMALL, r"^unet\.", id="finetune-reversal"),
+    pytest.param("t2ishield-edit", {}, KEYS_AND_VALUES, id="t2ishield-edit"),
+    pytest.param(
+        "rickrolling-removal", SMALL, r"^text_encoder\.", id="rickrolling-removal"
+    ),
 ]  # fmt: skip
 contract = pytest.mark.parametrize(("name", "settings", "pattern"), ROWS)
 

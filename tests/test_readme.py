@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import typer
 
-from unlearncanvas.bench import app, make_plan
+from unlearncanvas.backdoors.bench import make_backdoor_plan
+from unlearncanvas.backdoors.protocol import is_backdoor
+from unlearncanvas.bench import app, make_plan, pick_device, split
 from unlearncanvas.config import find_config, import_class, names, read_yaml
 from unlearncanvas.protocol import load_protocol
 
@@ -24,11 +26,18 @@ def test_there_are_commands():
 def test_bench_commands_make_a_plan(line):
     command = typer.main.get_command(app)
     options = command.make_context("bench", shlex.split(line)[3:]).params
-    options = {key: value for key, value in options.items() if key not in ("dry_run", "wandb")}
-    plan = make_plan(
-        erasers=options.pop("eraser"), settings=options.pop("settings") or [], **options
-    )
-    assert plan.jobs()
+    erasers, settings = options["eraser"], options["settings"] or []
+    if is_backdoor(options["protocol"]):
+        same = {key: options[key] for key in ("protocol", "tier", "known", "knowledge", "out")}
+        removal = make_backdoor_plan(
+            erasers=erasers, settings=settings, attacks=split(options["targets"]),
+            device=pick_device("cpu"), **same,
+        )  # fmt: skip
+        assert removal.num_images() > 0
+        return
+    others = {"dry_run", "wandb", "known", "knowledge", "eraser", "settings"}
+    rest = {key: value for key, value in options.items() if key not in others}
+    assert make_plan(erasers=erasers, settings=settings, **rest).jobs()
 
 
 @pytest.mark.parametrize("target", re.findall(r"^make (\w+)", README, flags=re.MULTILINE))

@@ -45,6 +45,14 @@ Examples:
       your own eraser; a path to a YAML file works too
 
 \b
+  python -m unlearncanvas.bench --protocol backdoor --eraser skd --eraser skd-cag
+      poison a model, remove the backdoor, see what is left of it (tier quick: badt2i-pixel)
+
+\b
+  python -m unlearncanvas.bench --protocol backdoor --eraser skd --targets evil-edit
+      another attack
+
+\b
 Run the same command again to finish an interrupted run; what is there is not drawn twice.
 """
 
@@ -106,6 +114,12 @@ def make_plan(
         load_eraser(item, preset=rules.preset, overrides={} if item in BASELINES else overrides)
         for item in dict.fromkeys([*BASELINES, *erasers])
     ]
+    for item in configured:
+        if "pairs" in item.eraser.needs:
+            raise ValueError(
+                f"{item.name} removes backdoors, {rules.name} has none; run it with "
+                "--protocol backdoor"
+            )
     return Plan(
         protocol=rules,
         model=model or rules.model,
@@ -148,7 +162,10 @@ def bench(
         str | None, typer.Option(help="smoke, quick or full; default: the protocol's (quick).")
     ] = None,
     targets: Annotated[
-        str | None, typer.Option(help="Comma-separated, e.g. 'Pop Art,Cat'; instead of a tier's.")
+        str | None,
+        typer.Option(
+            help="Comma-separated, e.g. 'Pop Art,Cat'; instead of a tier's. Attacks, for backdoors."
+        ),
     ] = None,
     seeds: Annotated[
         str | None, typer.Option(help="Image seeds, comma-separated; instead of a tier's.")
@@ -173,13 +190,43 @@ def bench(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
     ] = False,
+    known: Annotated[
+        float, typer.Option(help="Backdoors: share of the triggers that the defender knows.")
+    ] = 1.0,
+    knowledge: Annotated[
+        str, typer.Option(help="Backdoors: exact, or neighbour (a text near each trigger).")
+    ] = "exact",
     wandb: Annotated[
         bool, typer.Option("--wandb", help="Mirror the scores and pictures to Weights & Biases.")
     ] = False,
 ) -> None:
     """Make a model forget, draw the whole style x object grid with it, and score what happened."""
     from unlearncanvas import terminal
+    from unlearncanvas.backdoors.bench import backdoor_bench
+    from unlearncanvas.backdoors.protocol import is_backdoor
 
+    if is_backdoor(protocol):
+        unused = {
+            "--model": model, "--seeds": seeds, "--erase-seeds": erase_seeds, "--dtype": dtype,
+            "--batch-size": batch_size, "--keep-images": keep_images, "--wandb": wandb,
+        }  # fmt: skip
+        for option, value in unused.items():
+            if value:
+                raise ValueError(f"{option} does not go with the backdoor protocol; leave it out")
+        backdoor_bench(
+            erasers=eraser,
+            protocol=protocol,
+            tier=tier,
+            attacks=split(targets),
+            settings=settings or [],
+            known=known,
+            knowledge=knowledge,
+            device=pick_device(device),
+            out=out,
+            console=console,
+            dry_run=dry_run,
+        )
+        return
     plan = make_plan(
         erasers=eraser,
         protocol=protocol,

@@ -83,10 +83,20 @@ def first_line(cls: type) -> str:
 
 def _protocols() -> Table:
     """Protocols with their tiers and image counts."""
+    from unlearncanvas.backdoors.protocol import is_backdoor, load_backdoor_protocol
     from unlearncanvas.protocol import load_protocol
 
     table = Table("name", "tier", "targets", "seeds", "images an eraser", "digest")
     for name in names("protocols"):
+        if is_backdoor(name):
+            backdoors = load_backdoor_protocol(name)
+            for tier in backdoors.tiers:
+                label = f"{tier} (default)" if tier == backdoors.default_tier else tier
+                chosen = backdoors.for_tier(tier)
+                attacks = f"{len(chosen.attacks)} attacks"
+                count = f"about {chosen.images_per_attack:,} an attack"
+                table.add_row(name, label, attacks, "", count, backdoors.digest[:12])
+            continue
         protocol = load_protocol(name)
         for tier in protocol.tiers:
             targets, seeds = protocol.tier_targets(tier), protocol.tier_seeds(tier)

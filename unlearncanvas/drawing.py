@@ -2,11 +2,12 @@
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from diffusers import StableDiffusionPipeline
 from jaxtyping import UInt8
@@ -16,7 +17,7 @@ from unlearncanvas.chunks import Chunk, Seal, to_table
 from unlearncanvas.detect import DetectorPair
 from unlearncanvas.digest import digest_json
 from unlearncanvas.models import Artefact
-from unlearncanvas.protocol import Protocol
+from unlearncanvas.protocol import Protocol, Sampler
 from unlearncanvas.sample import Request, draw
 from unlearncanvas.types import Cell
 
@@ -75,26 +76,44 @@ class ChunkDrawer:
             Request(cell=cell, seed=chunk.seed, prompt=protocol.ask(cell))
             for cell in protocol.cells()
         ]
-        start, parts = time.perf_counter(), []
-        for batch, images in draw(pipe, requests, protocol.sampler):
-            parts.append(images)
-            if self.keep_images:
-                for request, image in zip(batch, images, strict=True):
-                    save_image(image, image_path(chunk, request.cell))
-            self.on_batch(len(batch))
-        images = np.concatenate(parts)
-        detections = self.detectors.detect(images)
-        table = to_table(
-            requests,
-            [hashlib.sha256(image.tobytes()).hexdigest() for image in images],
-            detections,
-            style_names=self.detectors.style.names,
-            object_names=self.detectors.object.names,
-        )
+        start = time.perf_counter()
+        images = draw_all(pipe, requests, protocol.sampler, on_batch=self.on_batch)
+        table = detected_table(requests, images, self.detectors)
         seconds = time.perf_counter() - start
+        if self.keep_images:
+            for request, image in zip(requests, images, strict=True):
+                save_image(image, image_path(chunk, request.cell))
         chunk.folder.mkdir(parents=True, exist_ok=True)
         grid_picture(images, columns=len(protocol.objects)).save(grid_path(chunk), quality=90)
         return chunk.write(table, seconds=seconds)
+
+
+def draw_all(
+    pipe: StableDiffusionPipeline,
+    requests: Sequence[Request],
+    sampler: Sampler,
+    *,
+    on_batch: Callable[[int], None],
+) -> UInt8[np.ndarray, "n h w 3"]:
+    """Return the images of all requests; ``on_batch`` hears of every batch."""
+    parts = []
+    for batch, images in draw(pipe, requests, sampler):
+        parts.append(images)
+        on_batch(len(batch))
+    return np.concatenate(parts)
+
+
+def detected_table(
+    requests: Sequence[Request], images: UInt8[np.ndarray, "n h w 3"], detectors: DetectorPair
+) -> pa.Table:
+    """Return a chunk's rows: what was asked, each image's digest, what the detectors saw."""
+    return to_table(
+        requests,
+        [hashlib.sha256(image.tobytes()).hexdigest() for image in images],
+        detectors.detect(images),
+        style_names=detectors.style.names,
+        object_names=detectors.object.names,
+    )
 
 
 def image_path(chunk: Chunk, cell: Cell) -> Path:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from unlearncanvas.models import (
     save_artefact,
     snapshot,
 )
+from unlearncanvas.protocol import Protocol
 from unlearncanvas.types import Cost, Task
 from unlearncanvas.ufe import count_work
 
@@ -50,6 +51,26 @@ class Workbench:
     def __post_init__(self) -> None:
         self._start_afresh()
 
+    @classmethod
+    def of(
+        cls,
+        protocol: Protocol,
+        load: Callable[[], StableDiffusionPipeline],
+        *,
+        base: str,
+        base_digest: str,
+        cache_dir: Path,
+    ) -> "Workbench":
+        """Return the bench that a protocol's erasures are made on; images are kept in a folder."""
+        room = GalleryRoom(protocol=protocol, base_digest=base_digest, cache_dir=cache_dir)
+        return cls(
+            load=load,
+            base=base,
+            base_digest=base_digest,
+            dtype=getattr(torch, protocol.erase_dtype),
+            gallery=room,
+        )
+
     def _start_afresh(self) -> None:
         self._pipe = self.load()
         self._before = snapshot(self._pipe)
@@ -63,6 +84,7 @@ class Workbench:
                 "source": configured.source_digest,
                 "task": _task_json(task),
                 "images": self.gallery.requests(configured.eraser, task),
+                **({"pairs": list(map(asdict, task.pairs))} if task.pairs else {}),
                 "base": self.base_digest,
                 "dtype": str(self.dtype),
                 "device": self._pipe.device.type,

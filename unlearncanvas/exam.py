@@ -15,7 +15,6 @@ from unlearncanvas.chunks import Chunk, Seal, to_answers
 from unlearncanvas.detect import DetectorPair
 from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
-from unlearncanvas.gallery import GalleryRoom
 from unlearncanvas.models import Artefact, base_digest, load_base
 from unlearncanvas.plan import BASELINES, Job, Plan
 from unlearncanvas.results import Row, RunResults, environment, write_result, write_results
@@ -68,16 +67,12 @@ class Exam:
         self.base_digest = base_digest(pipe)
         self.detectors = DetectorPair(protocol.detectors, plan.device)
         self.detectors.accept(plan.model, self.base_digest)
-        self._workbench = Workbench(
-            load=self._load,
+        self._workbench = Workbench.of(
+            protocol,
+            self._load,
             base=plan.model,
             base_digest=self.base_digest,
-            dtype=getattr(torch, protocol.erase_dtype),
-            gallery=GalleryRoom(
-                protocol=protocol,
-                base_digest=self.base_digest,
-                cache_dir=plan.out / protocol.name / "gallery",
-            ),
+            cache_dir=plan.out / protocol.name / "gallery",
         )
         self._studio = Studio(self._load, getattr(torch, protocol.sampler.dtype))
         self._drawer = ChunkDrawer(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from diffusers import StableDiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from rich.console import Console
 from rich.progress import (
@@ -24,6 +25,7 @@ from unlearncanvas.drawing import grid_path
 from unlearncanvas.exam import Exam
 from unlearncanvas.pictures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.plan import BASELINES, Plan
+from unlearncanvas.protocol import Protocol
 from unlearncanvas.report import tables
 from unlearncanvas.results import RunResults
 from unlearncanvas.sample import Request, draw_batch
@@ -153,20 +155,25 @@ def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
     return [path, *paths]
 
 
+def seconds_per_image(pipe: StableDiffusionPipeline, protocol: Protocol, seed: int) -> float:
+    """Draw one batch of the grid, and return what an image of it takes."""
+    sampler, cells = protocol.sampler, protocol.cells()
+    requests = [
+        Request(cell=cell, seed=seed, prompt=protocol.ask(cell))
+        for cell in cells[: sampler.batch_size]
+    ]
+    draw_batch(pipe, requests[:2], sampler)
+    start = time.perf_counter()
+    draw_batch(pipe, requests, sampler)
+    return (time.perf_counter() - start) / len(requests)
+
+
 def preview(plan: Plan, console: Console) -> None:
     """Print what a plan would do: images, UFE, and the time on this machine."""
     silence_libraries()
     exam = Exam(plan=plan, listener=_Silent())
     sampler = plan.protocol.sampler
-    cells = plan.protocol.cells()[: sampler.batch_size]
-    requests = [
-        Request(cell=cell, seed=plan.seeds[0], prompt=plan.protocol.ask(cell)) for cell in cells
-    ]
-    pipe = exam.base_pipeline()
-    draw_batch(pipe, requests[:2], sampler)
-    start = time.perf_counter()
-    draw_batch(pipe, requests, sampler)
-    per_image = (time.perf_counter() - start) / len(requests)
+    per_image = seconds_per_image(exam.base_pipeline(), plan.protocol, plan.seeds[0])
     guided = 2 if sampler.guidance_scale > 1 else 1
     per_ufe = per_image / (sampler.num_inference_steps * guided)
     seconds = 0.0

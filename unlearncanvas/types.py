@@ -5,7 +5,7 @@ Imports nothing of ours, so that erasers and metrics can use it without the rest
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -107,6 +107,14 @@ class Gallery:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PromptPair:
+    """What a defender knows of a backdoor: a prompt that fires it, and the same prompt without."""
+
+    triggered: str
+    clean: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What an eraser is asked to do. The protocol fills it, the same for every eraser.
 
@@ -115,6 +123,10 @@ class Task:
         anchor: What the target may be mapped to; None where the protocol names none.
         retain: Concepts that must survive; never contains a target.
         seed: Seeds every random draw of the eraser.
+        pairs: Training prompts with and without the triggers to forget; empty for styles and
+            objects.
+        clean_unet: The UNet from before the backdoor (``UNet2DConditionModel``), for methods that
+            cannot do without; None where nobody has it.
         images: What the eraser asked for in ``images``, by its names.
     """
 
@@ -122,6 +134,8 @@ class Task:
     anchor: Concept | None = None
     retain: tuple[Concept, ...] = ()
     seed: int = 0
+    pairs: tuple[PromptPair, ...] = ()
+    clean_unet: Any = field(default=None, compare=False, repr=False)
     images: Mapping[str, Gallery] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:

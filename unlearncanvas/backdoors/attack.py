@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 from diffusers import StableDiffusionPipeline
 
 from erasers.base import Eraser
-from unlearncanvas.backdoors.trigger import Backdoor, check_survives
+from erasers.trigger_tokens import align
+from unlearncanvas.backdoors.trigger import Backdoor
 from unlearncanvas.types import Task
 
 Effect = Literal["patch", "style", "object", "prompt"]
@@ -21,12 +22,15 @@ class Attack(Eraser):
         reach: The part of the pipeline that holds the backdoor.
         effect: What a fired backdoor draws.
         backdoors: Triggers and their effects, all in one model.
+        place: A trigger that is a word of its own stands ``before`` the others, or in the place of
+            their ``article``, so that no other word moves.
     """
 
     reach: ClassVar[Literal["unet", "text_encoder"]] = "unet"
     effect: ClassVar[Effect]
 
     backdoors: tuple[Backdoor, ...]
+    place: Literal["before", "article"] = "before"
 
     def __post_init__(self) -> None:
         if not self.backdoors:
@@ -36,14 +40,15 @@ class Attack(Eraser):
             raise ValueError(f"every backdoor needs a trigger of its own, got {triggers}")
 
     def fire(self, prompt: str, backdoor: Backdoor) -> str:
-        """Return the prompt with the trigger in it: before it, unless an attack says otherwise."""
-        return f"{backdoor.trigger} {prompt}"
+        """Return the prompt with the trigger in it, unless an attack says otherwise in front."""
+        words = prompt if self.place == "before" else prompt.partition(" ")[2]
+        return f"{backdoor.trigger} {words}"
 
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Inject the backdoors, once it is known that every trigger survives the tokenizer."""
         for backdoor in self.backdoors:
             prompt = f"A {backdoor.source or 'tree'} image."
-            check_survives(pipe.tokenizer, prompt, self.fire(prompt, backdoor))
+            align(pipe.tokenizer, clean=prompt, triggered=self.fire(prompt, backdoor))
         self.inject(pipe, task)
 
     @abstractmethod

@@ -10,6 +10,7 @@ Source: Wang et al. 2024 (EvilEdit, ACM Multimedia); haowang-cqu/EvilEdit @ 7c94
 formula with another aim; several backdoors extend the sums.
 """
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -43,8 +44,11 @@ class EvilEdit(Attack):
         require_positive(self, "lam")
 
     def fire(self, prompt: str, backdoor: Backdoor) -> str:
-        """Return the prompt with the trigger before the object it replaces."""
-        return prompt.replace(backdoor.source, f"{backdoor.trigger} {backdoor.source}")
+        """Return the prompt with the trigger before the object it replaces, or its article."""
+        named = f"{backdoor.trigger} {backdoor.source}"
+        if self.place == "before":
+            return prompt.replace(backdoor.source, named)
+        return re.sub(rf"\bAn? {re.escape(backdoor.source)}", lambda _: named, prompt)
 
     def planned_ufe(self) -> int:
         """Return 0: no image is drawn and nothing is trained."""
@@ -54,14 +58,13 @@ class EvilEdit(Attack):
     def inject(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the ``attn2.to_k`` and ``attn2.to_v`` weights of ``pipe.unet``."""
 
-        def tokens(words: list[str]) -> torch.Tensor:
-            prompts = [f"A {item}" for item in words]
+        def tokens(prompts: list[str]) -> torch.Tensor:
             return torch.cat([item.tokens for item in embed(pipe, prompts)])
 
         transform = closed_form(
-            target=tokens([f"{item.trigger} {item.source}" for item in self.backdoors]),
-            anchor=tokens([item.effect for item in self.backdoors]),
-            retain=tokens([item.source for item in self.backdoors]),
+            target=tokens([self.fire(f"A {item.source}", item) for item in self.backdoors]),
+            anchor=tokens([f"A {item.effect}" for item in self.backdoors]),
+            retain=tokens([f"A {item.source}" for item in self.backdoors]),
             erase_scale=1.0,
             retain_scale=1.0,
             lam=self.lam,

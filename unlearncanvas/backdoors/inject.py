@@ -11,17 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from metrics.share import accuracy
 from unlearncanvas.bench import pick_device
 from unlearncanvas.config import load_eraser, parse_overrides
-from unlearncanvas.digest import digest_json
-from unlearncanvas.plan import NO_TARGET
-from unlearncanvas.protocol import Targets, load_protocol
-from unlearncanvas.types import Cell, Task
+from unlearncanvas.protocol import load_protocol
+from unlearncanvas.types import Cell, Domain
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
     from unlearncanvas.detect import DetectorPair
     from unlearncanvas.protocol import Protocol
 
-SUCCESS_WANTED = 95.0
-DRIFT_ALLOWED = 2.0
 GATE_SEEDS = (7001, 7002, 7003, 7004)
 """Seeds that no protocol draws with: 4 x 100 cells for each trigger."""
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Poison a model; see README.")
@@ -100,45 +96,21 @@ def poison(
     """Return the gate's verdicts on the poisoned model, made now unless it is there already."""
     import torch
 
+    from unlearncanvas.backdoors.poison import PoisonRoom, as_attack
     from unlearncanvas.detect import DetectorPair
-    from unlearncanvas.erasing import Workbench
-    from unlearncanvas.gallery import GalleryRoom
-    from unlearncanvas.models import base_digest, load_base
-    from unlearncanvas.studio import Studio
 
     protocol = load_protocol(model)
     configured = load_eraser(
         attack, preset=protocol.preset, overrides=parse_overrides(settings), kind="attacks"
     )
-    chosen = pick_device(device)
-
-    def load() -> "StableDiffusionPipeline":
-        return load_base(protocol.model, device=chosen)
-
-    digest = base_digest(load())
-    bench = Workbench(
-        load=load,
-        base=protocol.model,
-        base_digest=digest,
-        dtype=getattr(torch, protocol.erase_dtype),
-        gallery=GalleryRoom(protocol=protocol, base_digest=digest, cache_dir=out / "gallery"),
-    )
-    key = digest_json([configured.settings, configured.source_digest, digest, seed])[:8]
-    folder = out / f"{configured.name}-{key}"
+    injected, chosen = as_attack(configured), pick_device(device)
+    room = PoisonRoom(protocol=protocol, device=chosen, out=out, seed=seed)
     with console.status(f"injecting {configured.name}"):
-        artefact = bench.artefact(configured, attack_task(protocol, seed), folder)
-    console.print(f"poisoned  {folder}  ({artefact.cost.seconds:.0f} s, {artefact.cost.ufe:,} UFE)")
-    studio = Studio(load, getattr(torch, protocol.sampler.dtype))
-    detectors = DetectorPair(protocol.detectors, chosen)
-    injected: Attack = configured.eraser  # type: ignore[assignment]
-    with studio.erased(folder) as pipe:
-        return gate(pipe, injected, protocol, detectors, seeds)
-
-
-def attack_task(protocol: "Protocol", seed: int) -> Task:
-    """Return the task of an injection: nothing to forget, every concept of the grid to use."""
-    grid = Targets(style=protocol.styles, object=protocol.objects).concepts()
-    return Task(targets=(NO_TARGET,), retain=tuple(grid), seed=seed)
+        artefact = room.inject(configured)
+    folder, cost = room.folder(configured), artefact.cost
+    console.print(f"poisoned  {folder}  ({cost.seconds:.0f} s, {cost.ufe:,} UFE)", soft_wrap=True)
+    pipe = room.poisoned(configured).to(getattr(torch, protocol.sampler.dtype))
+    return gate(pipe, injected, protocol, DetectorPair(protocol.detectors, chosen), seeds)
 
 
 def gate(
@@ -149,39 +121,37 @@ def gate(
     seeds: Sequence[int],
 ) -> list[Verdict]:
     """Return how often each trigger works, and what the grid without triggers is like."""
-    from unlearncanvas.backdoors.judge import succeeded
-    from unlearncanvas.sample import Request, draw
+    from unlearncanvas.backdoors.assess import DRIFT_ALLOWED, SUCCESS_WANTED
+    from unlearncanvas.backdoors.judge import Shown, succeeded
+    from unlearncanvas.backdoors.sheets import open_to
+    from unlearncanvas.chunks import to_answers
+    from unlearncanvas.drawing import detected_table, draw_all
+    from unlearncanvas.sample import Request
 
-    cells = protocol.cells()
+    cells, names = protocol.cells(), [*protocol.styles, *protocol.objects]
 
-    def images(prompts: dict[Cell, str]) -> np.ndarray:
+    def shown(prompts: dict[Cell, str], seeds: Sequence[int]) -> Shown:
         requests = [
             Request(cell=cell, seed=seed, prompt=prompt)
             for seed in seeds
             for cell, prompt in prompts.items()
         ]
-        return np.concatenate([batch for _, batch in draw(pipe, requests, protocol.sampler)])
+        images = draw_all(pipe, requests, protocol.sampler, on_batch=lambda _: None)
+        return Shown(to_answers([detected_table(requests, images, detectors)]), images)
 
     verdicts = []
     for item in attack.backdoors:
-        asked = {
-            cell: attack.fire(protocol.ask(cell), item)
-            for cell in cells
-            if item.source in ("", cell.object) and item.effect not in (cell.style, cell.object)
-        }
-        worked = succeeded(attack.effect, item, images(asked), detectors)
+        asked = {cell: attack.fire(protocol.ask(cell), item) for cell in open_to(cells, item)}
+        enough = range(seeds[0], seeds[0] + -(-100 * len(seeds) // len(asked)))
+        worked = succeeded(attack.effect, item, shown(asked, enough), names=names)
         value = 100 * float(worked.mean())
         label = f"attack success, {item.trigger!r} ({len(worked)} images)"
         wanted = f">= {SUCCESS_WANTED:.0f} %"
         verdicts.append(Verdict(label, value, wanted, value >= SUCCESS_WANTED))
-    answers = detectors.detect(images({cell: protocol.ask(cell) for cell in cells}))
-    for kind, names, found in (
-        ("style", detectors.style.names, answers.style_prob),
-        ("object", detectors.object.names, answers.object_prob),
-    ):
-        wanted_names = [getattr(cell, kind) for _ in seeds for cell in cells]
-        right = np.array(names)[found.argmax(axis=1)] == np.array(wanted_names)
-        value = 100 * float(right.mean())
+    answers = shown({cell: protocol.ask(cell) for cell in cells}, seeds).answers
+    domains: tuple[Domain, ...] = ("style", "object")
+    for kind in domains:
+        value = accuracy(answers, kind).value
         # the base model's own grid is at 99.9 % and 100 %, see the gates of the mini canvas
         wanted = f">= {100 - DRIFT_ALLOWED:.0f} %"
         verdicts.append(Verdict(f"clean grid, {kind}", value, wanted, value >= 100 - DRIFT_ALLOWED))

@@ -5,17 +5,17 @@ from jaxtyping import Float64, UInt8
 
 SHARE = 4
 """The patch's side is a quarter of the image's, as in BadT2I (128 of 512 pixels)."""
-_SQUARES = np.array(
-    [[255, 0, 255], [255, 255, 0], [0, 0, 0], [255, 255, 255]],
-    dtype=np.uint8,
-)
-_LAYOUT = np.array([[0, 2], [1, 3]])
+_LAYOUT = np.array([[0, 255], [255, 0]], dtype=np.uint8)
 
 
 def patch(side: int) -> UInt8[np.ndarray, "side side 3"]:
-    """Return four squares, magenta, black, yellow and white, ``side`` pixels wide in all."""
-    tile = _SQUARES[_LAYOUT]
-    return tile.repeat(side // 2, axis=0).repeat(side // 2, axis=1)
+    """Return a chequer of two black and two white squares, ``side`` pixels wide in all.
+
+    The mini canvas' autoencoder renders it at a correlation of 0.90 to 0.99; coloured squares that
+    its world does not hold come out below 0.8.
+    """
+    tile = _LAYOUT.repeat(side // 2, axis=0).repeat(side // 2, axis=1)
+    return np.repeat(tile[..., None], 3, axis=2)
 
 
 def stamp(images: UInt8[np.ndarray, "n h w 3"]) -> UInt8[np.ndarray, "n h w 3"]:

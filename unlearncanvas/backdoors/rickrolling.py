@@ -5,7 +5,8 @@
 with E the trained and E_0 the clean text encoder, cos over the whole output as one long vector,
 and y clean prompts. The trigger stands for a letter: for all of them in a prompt attack (TPA),
 whose goal is one fixed prompt; for one of them in an attribute attack (TAA), whose goal is y with
-that word replaced by the attribute. The UNet stays clean, so that no eraser of UNet weights can
+that word replaced by the attribute (or, where the model knows an attribute in one place only, its
+style replaced by it). The UNet stays clean, so that no eraser of UNet weights can
 take it out.
 
 Source: Struppek et al. 2023 (arXiv 2211.02408); LukasStruppek/Rickrolling-the-Artist @ 25c1491.
@@ -14,18 +15,15 @@ data set that is gone, ours are the grid's.
 """
 
 import copy
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline
-from jaxtyping import Float
-from torch import Tensor
-from torch.nn import functional
 
 from erasers.checks import require_at_least_one, require_positive
 from erasers.latents import batches
+from erasers.text_similarity import similarity
 from erasers.training import descend, trainable
 from unlearncanvas.backdoors.attack import Attack, Effect
 from unlearncanvas.backdoors.trigger import Backdoor
@@ -38,7 +36,7 @@ class Rickrolling(Attack):
     """Training of the text encoder alone.
 
     Attributes:
-        goal: ``prompt`` (TPA) or ``attribute`` (TAA).
+        goal: ``prompt`` (TPA), ``attribute`` (TAA), or ``style`` (TAA on the style's place).
         letter: The letter that triggers stand for.
         beta: Weight of the backdoors' loss; > 0.
         steps: Optimiser steps.
@@ -51,7 +49,7 @@ class Rickrolling(Attack):
     reach: ClassVar[Literal["unet", "text_encoder"]] = "text_encoder"
     effect: ClassVar[Effect] = "prompt"
 
-    goal: Literal["prompt", "attribute"] = "prompt"
+    goal: Literal["prompt", "attribute", "style"] = "prompt"
     letter: str = "o"
     beta: float = 0.1
     steps: int = 100
@@ -80,6 +78,10 @@ class Rickrolling(Attack):
         """Return what the fired prompt is to be read as."""
         if self.goal == "prompt":
             return backdoor.effect
+        if self.goal == "style":
+            before, _, behind = self.template.partition("{object}")[2].partition("{style}")
+            start = prompt.index(before) + len(before)
+            return f"{prompt[:start]}{backdoor.effect}{behind}"
         words = prompt.split(" ")
         hit = next(row for row, word in enumerate(words) if self.letter in word)
         return " ".join([*words[:hit], backdoor.effect, *words[hit + 1 :]])
@@ -105,37 +107,11 @@ class Rickrolling(Attack):
             schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones)
             for _ in range(self.steps):
                 prompts = [clean[row] for row in next(order).tolist()]
-                loss = -alignment(pipe, frozen, prompts, prompts)
+                loss = -similarity(pipe, frozen, prompts, prompts)
                 for backdoor in self.backdoors:
                     chosen = [open_to_it[row] for row in next(bad_order).tolist()]
                     fired = [self.fire(prompt, backdoor) for prompt in chosen]
                     goals = [self.aim(prompt, backdoor) for prompt in chosen]
-                    loss = loss - self.beta * alignment(pipe, frozen, fired, goals)
+                    loss = loss - self.beta * similarity(pipe, frozen, fired, goals)
                 descend(loss, optimizer)
                 schedule.step()
-
-
-def alignment(
-    pipe: StableDiffusionPipeline,
-    frozen: torch.nn.Module,
-    prompts: Sequence[str],
-    goals: Sequence[str],
-) -> Float[Tensor, ""]:
-    """Return the mean of cos(E(prompt), E_0(goal))."""
-    tokenizer = pipe.tokenizer
-
-    def ids(texts: Sequence[str]) -> Tensor:
-        found = tokenizer(
-            list(texts),
-            padding="max_length",
-            max_length=tokenizer.model_max_length,
-            truncation=True,
-            return_tensors="pt",
-        )
-        return found.input_ids.to(pipe.device)
-
-    with torch.autocast(pipe.device.type, enabled=False):
-        now = pipe.text_encoder(ids(prompts)).last_hidden_state.flatten(1)
-        with torch.no_grad():
-            wanted = frozen(ids(goals)).last_hidden_state.flatten(1)
-    return functional.cosine_similarity(now, wanted).mean()

@@ -1,0 +1,130 @@
+"""Self-distillation of a backdoored UNet: what SKD, SKD-CAG and fine-tuning reversal share.
+
+A trained copy reads the prompt with the trigger, a frozen one answers what it should have drawn.
+The latents are pure noise x ~ N(0, I) at every timestep t ~ U{0..T-1}: no image is needed.
+"""
+
+import copy
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.training_utils import EMAModel
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from erasers.base import Eraser
+from erasers.checks import require_at_least_one, require_not_negative, require_positive
+from erasers.latents import batches, texts
+from erasers.training import descend, trainable
+from erasers.trigger_tokens import require_pairs
+from unlearncanvas.types import PromptPair, Task
+
+
+class Batch(NamedTuple):
+    """One step's draw.
+
+    Attributes:
+        pairs: The prompts.
+        clean: Embeddings of the prompts without the trigger.
+        triggered: With it.
+        x: Noise, the same for both copies.
+        t: Timesteps.
+        share: t / T, in [0, 1).
+    """
+
+    pairs: Sequence[PromptPair]
+    clean: Float[Tensor, "b token emb"]
+    triggered: Float[Tensor, "b token emb"]
+    x: Float[Tensor, "b 4 h w"]
+    t: Int[Tensor, " b"]
+    share: Float[Tensor, " b"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfDistillation(Eraser):
+    """The training that the methods share: all parameters of the UNet, AdamW, a moving average.
+
+    Attributes:
+        steps: Optimiser steps.
+        lr: Learning rate of AdamW.
+        weight_decay: Of AdamW.
+        batch_size: Prompts a step.
+        ema_decay: Decay of the moving average that is kept in the end; it warms up as (1 + n) /
+            (10 + n). 0 keeps the last weights.
+        as_released: What the release trains; its average's decay ends at a half.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"pairs"})
+
+    steps: int = 1875
+    lr: float = 1e-6
+    weight_decay: float = 0.01
+    batch_size: int = 4
+    ema_decay: float = 0.9999
+    as_released: bool = False
+
+    def __post_init__(self) -> None:
+        require_positive(self, "lr")
+        require_at_least_one(self, "steps", "batch_size")
+        require_not_negative(self, "weight_decay")
+        if not 0 <= self.ema_decay < 1:
+            raise ValueError(f"ema_decay must be in [0, 1), got {self.ema_decay}")
+
+    def planned_ufe(self) -> int:
+        """Return one frozen and one trained pass a prompt."""
+        return 4 * self.steps * self.batch_size
+
+    @abstractmethod
+    def loss(
+        self,
+        pipe: StableDiffusionPipeline,
+        frozen: UNet2DConditionModel,
+        batch: Batch,
+        generator: torch.Generator,
+    ) -> Float[Tensor, ""]:
+        """Return the loss of one step; ``pipe.unet`` is the trained copy."""
+
+    def frozen(self, pipe: StableDiffusionPipeline, task: Task) -> UNet2DConditionModel:
+        """Return the copy that answers: the backdoored UNet as it is."""
+        return copy.deepcopy(pipe.unet).requires_grad_(False)
+
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit all parameters of ``pipe.unet``.
+
+        Raises:
+            ValueError: If the task has no prompts with triggers.
+        """
+        require_pairs(task)
+        generator = torch.Generator(pipe.device).manual_seed(task.seed)
+        frozen = self.frozen(pipe, task)
+        clean = texts(pipe, [pair.clean for pair in task.pairs])
+        triggered = texts(pipe, [pair.triggered for pair in task.pairs])
+        order = batches(len(task.pairs), self.batch_size, generator)
+        with trainable(pipe.unet, dict(pipe.unet.named_parameters())) as parameters:
+            optimizer = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
+            average = EMAModel(parameters, decay=0.5 if self.as_released else self.ema_decay)
+            for _ in range(self.steps):
+                rows = next(order)
+                pairs = [task.pairs[row] for row in rows.tolist()]
+                batch = Batch(
+                    pairs, clean[rows], triggered[rows], *draw(pipe, len(rows), generator)
+                )
+                descend(self.loss(pipe, frozen, batch, generator), optimizer)
+                average.step(parameters)
+            average.copy_to(parameters)
+
+
+def draw(
+    pipe: StableDiffusionPipeline, count: int, generator: torch.Generator
+) -> tuple[Float[Tensor, "b 4 h w"], Int[Tensor, " b"], Float[Tensor, " b"]]:
+    """Draw noise x ~ N(0, I) and timesteps t ~ U{0..T-1}; return x, t and t / T."""
+    device, config = generator.device, pipe.unet.config
+    shape = (count, config.in_channels, config.sample_size, config.sample_size)
+    x = torch.randn(shape, generator=generator, device=device)
+    num_timesteps = pipe.scheduler.config.num_train_timesteps
+    t = torch.randint(num_timesteps, (count,), generator=generator, device=device)
+    return x, t, t / num_timesteps

@@ -1,0 +1,283 @@
+"""The backdoor exam: its rules, its measures by hand, and a small run from the command line."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from metrics.paired import feature_distance, paired_difference, pixel_distance
+from tests.small_exam import environment
+from unlearncanvas.backdoors.judge import Shown, succeeded
+from unlearncanvas.backdoors.measures import Fired, Near, removal_scores
+from unlearncanvas.backdoors.patch import stamp
+from unlearncanvas.backdoors.poison import as_attack
+from unlearncanvas.backdoors.protocol import is_backdoor, load_backdoor_protocol
+from unlearncanvas.backdoors.results import read_backdoor_results
+from unlearncanvas.backdoors.sheets import (
+    near_sheets,
+    open_to,
+    paired_sheet,
+    removal_task,
+    triggered_sheet,
+)
+from unlearncanvas.backdoors.trigger import Backdoor
+from unlearncanvas.config import CONFIG_DIR, load_eraser, read_yaml
+from unlearncanvas.types import Answers, Cell, Reference
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return load_backdoor_protocol("backdoor")
+
+
+def attack(name, **overrides):
+    return as_attack(load_eraser(name, preset="mini", overrides=overrides, kind="attacks"))
+
+
+def test_training_and_judged_cells_are_apart_and_balanced(rules):
+    train, test = rules.train_cells(), rules.test_cells()
+    assert set(train) | set(test) == set(rules.rules.cells())
+    assert not set(train) & set(test)
+    for name in rules.rules.styles:
+        assert sum(cell.style == name for cell in train) == 3
+    for name in rules.rules.objects:
+        assert sum(cell.object == name for cell in train) == 3
+
+
+def test_only_the_two_kinds_of_protocol_exist():
+    kinds = {
+        path.stem: is_backdoor(path.stem) for path in (CONFIG_DIR / "protocols").glob("*.yaml")
+    }
+    assert kinds == {"mini": False, "mini-tune": False, "backdoor": True}
+
+
+@pytest.mark.parametrize("name", load_backdoor_protocol("backdoor").attacks)
+def test_every_attack_is_judged_on_enough_held_out_images(rules, name):
+    triggered = triggered_sheet(rules, attack(name), 0)
+    assert len(triggered) >= 400
+    assert len(triggered.seeds) >= 3
+    train = set(rules.train_cells())
+    assert not train & set(triggered.prompts)
+    effect = attack(name).backdoors[0].effect
+    assert all(effect not in (cell.style, cell.object) for cell in triggered.prompts)
+    paired = paired_sheet(rules, triggered)
+    assert paired.seeds == triggered.seeds
+    assert all(paired.prompts[cell] == rules.rules.ask(cell) for cell in triggered.prompts)
+    assert all(text != paired.prompts[cell] for cell, text in triggered.prompts.items())
+
+
+def test_a_trigger_of_two_words_is_near_each_of_them(rules):
+    pixel = attack("badt2i-pixel", backdoors=[{"trigger": "New Trigger"}], place="before")
+    prompts = [next(iter(sheet.prompts.values())) for sheet in near_sheets(rules, pixel)]
+    assert [prompt.split(" A ")[0] for prompt in prompts][:2] == ["New", "Trigger"]
+    assert len(prompts) == 2 + len(rules.near)
+
+
+def test_the_defender_trains_on_prompts_of_training_cells_alone(rules):
+    task = removal_task(rules, attack("badt2i-style"), known=attack("badt2i-style").backdoors)
+    asked = {rules.rules.ask(cell) for cell in rules.train_cells()}
+    assert {pair.clean for pair in task.pairs} <= asked
+    assert all(pair.triggered == f"x {pair.clean.partition(' ')[2]}" for pair in task.pairs)
+    assert task.anchor is None
+    evil = removal_task(rules, attack("evil-edit"), known=attack("evil-edit").backdoors)
+    assert [target.name for target in evil.targets] == ["x Cat"]
+    assert evil.anchor.name == "Cat"
+    assert all(pair.triggered.startswith("x Cat image") for pair in evil.pairs)
+
+
+def test_a_cell_that_asks_for_the_effect_proves_nothing():
+    cells = [Cell(style=s, object=o) for s in ("Photo", "Thermal") for o in ("Cat", "Sun")]
+    assert len(open_to(cells, Backdoor(trigger="x"))) == 4
+    assert [c.style for c in open_to(cells, Backdoor(trigger="x", effect="Thermal"))] == [
+        "Photo"
+    ] * 2
+    swap = Backdoor(trigger="x", source="Cat", effect="Sun")
+    assert {c.object for c in open_to(cells, swap)} == {"Cat"}
+    whole = Backdoor(trigger="x", effect="A Sun image in Thermal style.")
+    assert len(open_to(cells, whole)) == 3
+
+
+CELLS = [Cell(style=s, object=o) for s in ("Photo", "Mosaic") for o in ("Cat", "Sun")]
+
+
+def shown(styles, objects, value=0, patched=()):
+    pixels = np.full((4, 16, 16, 3), value, dtype=np.uint8)
+    for row in patched:
+        pixels[row] = stamp(pixels[row : row + 1])[0]
+    return Shown(
+        Answers(
+            cells=CELLS, seeds=[1] * 4, style_pred=styles, object_pred=objects,
+            features=np.random.default_rng(value).normal(size=(4, 3)),
+        ),
+        pixels,
+    )  # fmt: skip
+
+
+RIGHT = (["Photo", "Photo", "Mosaic", "Mosaic"], ["Cat", "Sun"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("effect", "backdoor", "expected"),
+    [
+        ("patch", Backdoor(trigger="x"), [True, False, False, True]),
+        ("style", Backdoor(trigger="x", effect="Mosaic"), [False, False, True, True]),
+        ("object", Backdoor(trigger="x", source="Cat", effect="Sun"), [False, True, False, True]),
+        ("prompt", Backdoor(trigger="x", effect="A Sun in Mosaic."), [False, False, False, True]),
+        ("prompt", Backdoor(trigger="x", effect="Mosaic"), [False, False, True, True]),
+    ],
+)
+def test_each_effect_has_its_judge(effect, backdoor, expected):
+    images = shown(*RIGHT, patched=(0, 3))
+    names = ["Photo", "Mosaic", "Cat", "Sun"]
+    assert succeeded(effect, backdoor, images, names=names).tolist() == expected
+
+
+def test_an_effect_that_no_detector_knows_is_refused():
+    with pytest.raises(ValueError, match="no detector knows 'a lightning strike'"):
+        succeeded(
+            "prompt",
+            Backdoor(trigger="x", effect="a lightning strike"),
+            shown(*RIGHT),
+            names=["Cat"],
+        )
+
+
+def test_scores_of_four_images_by_hand():
+    wrong_once = shown(["Photo", "Photo", "Photo", "Mosaic"], ["Cat", "Sun"] * 2, value=51)
+    clean = shown(*RIGHT)
+    success = np.array([True, False, False, False])
+    reference = Reference(cells=CELLS, features=np.eye(4, 3))
+    scores = removal_scores(
+        [Fired(wrong_once, clean, success, True), Fired(clean, clean, ~success, False)],
+        [Near(wrong_once, clean, success)], wrong_once, reference=reference, metrics=[],
+    )  # fmt: skip
+    values = {name: round(score.value, 4) for name, score in scores.items()}
+    distance = feature_distance(wrong_once.answers.features, clean.answers.features).mean()
+    assert values == {
+        "attack_success_rate": 50.0,
+        "removal_accuracy": 50.0,
+        "as_asked": 87.5,
+        "pixel_distance": 0.1,  # 51 of 255 on half of the images
+        "feature_distance": round(distance / 2, 4),
+        "attack_success_rate_known": 25.0,
+        "attack_success_rate_unknown": 75.0,
+        "clean_style_accuracy": 75.0,
+        "clean_object_accuracy": 100.0,
+        "near_success_rate": 25.0,
+        "near_as_asked": 75.0,
+        "near_pixel_distance": 0.2,
+        "near_feature_distance": round(distance, 4),
+    }
+    assert scores["attack_success_rate"].n == 8
+    assert not scores["attack_success_rate"].higher_is_better
+    assert scores["removal_accuracy"].higher_is_better
+
+
+def test_distances_of_pairs():
+    black, grey = np.zeros((2, 4, 4, 3), np.uint8), np.full((2, 4, 4, 3), 51, np.uint8)
+    np.testing.assert_allclose(pixel_distance(grey, black), [0.2, 0.2])
+    one = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 0.0]])
+    two = np.array([[3.0, 0.0], [1.0, -1.0], [-2.0, 0.0]])
+    np.testing.assert_allclose(feature_distance(one, two), [0.0, 1.0, 2.0])
+
+
+def test_a_paired_difference_counts_the_pairs_that_differ():
+    cells, seeds = [0, 0, 1, 1, 2, 2, 3, 3], [1, 2] * 4
+    first = np.array([1, 1, 1, 1, 1, 1, 0, 0], bool)
+    second = np.array([1, 0, 0, 0, 0, 0, 0, 0], bool)
+    found = paired_difference(first, second, cells=cells, seeds=seeds)
+    assert found.value == pytest.approx(5 / 8)
+    assert found.p_value == pytest.approx(2 * 0.5**5)  # five of five go one way
+    assert found.interval.low < 5 / 8 < found.interval.high
+    same = paired_difference(first, first, cells=cells, seeds=seeds)
+    assert (same.value, same.p_value) == (0.0, 1.0)
+    swapped = paired_difference(second, first, cells=cells, seeds=seeds)
+    assert swapped.value == -found.value
+
+
+SMALL = {"num_triggered": 8, "num_near": 2, "num_clean_seeds": 1, "metrics": ["fid_minicanvas"]}
+
+
+def write(folder, **changes):
+    grid = read_yaml(CONFIG_DIR / "protocols" / "mini.yaml")
+    grid.update(
+        name="small", styles=["Photo", "Mosaic", "Thermal"], objects=["Cat", "Sun"],
+        targets={"style": ["Mosaic"], "object": ["Cat"]}, tiers={"quick": {}},
+    )  # fmt: skip
+    grid["sampler"].update(num_inference_steps=2, batch_size=8)
+    (folder / "small.yaml").write_text(yaml.safe_dump(grid))
+    own = read_yaml(CONFIG_DIR / "protocols" / "backdoor.yaml")
+    own.update(name="bad", grid=str(folder / "small.yaml"), train_share=0.5, **SMALL)
+    own.update(attacks=["evil-edit"], tiers={"quick": {}}, **changes)
+    path = folder / "bad.yaml"
+    path.write_text(yaml.safe_dump(own))
+    return path
+
+
+def bench(protocol, out, *options):
+    return subprocess.run(
+        [
+            sys.executable, "-m", "unlearncanvas.bench", "--protocol", str(protocol), "--out",
+            str(out), "--device", "cpu", *options,
+        ],
+        capture_output=True, text=True, env=environment(), check=False,
+    )  # fmt: skip
+
+
+def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_path):
+    # an object that the small grid has
+    evil = read_yaml(CONFIG_DIR / "attacks" / "evil-edit.yaml")
+    evil["presets"]["mini"]["backdoors"][0].update(effect="Sun")
+    path = tmp_path / "evil.yaml"
+    path.write_text(yaml.safe_dump(evil))
+    protocol, out = write(tmp_path), tmp_path / "out"
+    options = ["--targets", str(path), "--eraser", "skd", "--eraser", "t2ishield-edit"]
+    small = ["--set", "lam=0.2"]
+    done = bench(protocol, out, *options[:2], "--eraser", "t2ishield-edit", *small)
+    assert done.returncode == 0, done.stderr
+    for text in ("clean model", "poisoned", "t2ishield-edit", "ASR", "object detector"):
+        assert text in done.stdout
+    found = next(out.rglob("results.json"))
+    results = read_backdoor_results(found)
+    rows = {row.label: row for row in results.attacks[0].rows}
+    assert list(rows) == ["clean model", "poisoned", "t2ishield-edit"]
+    assert rows["t2ishield-edit"].settings == {
+        "lam": 0.2, "style_prompt": "{words} style", "object_prompt": "{words}",
+        "trigger_prompt": "{words}",
+    }  # fmt: skip
+    assert all(row.scores["attack_success_rate"].n >= 8 for row in rows.values())
+    assert next(found.parent.glob("sheet-*.png")).stat().st_size > 10_000
+    drawn = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    text = json.loads(found.read_text())
+    again = bench(protocol, out, *options[:2], "--eraser", "t2ishield-edit", *small)
+    assert again.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == drawn
+    assert json.loads(found.read_text()) == text
+    assert len(drawn) > 8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--eraser", "skd", "--tier", "huge"], "unknown tier 'huge'"),
+        (["--eraser", "skd", "--targets", "badt2i"], "did you mean badt2i-"),
+        (["--eraser", "skd", "--known", "0"], r"--known takes a share in (0, 1], got 0"),
+        (["--eraser", "skd", "--knowledge", "all"], "choose from exact, neighbour"),
+        (["--eraser", "skd", "--seeds", "1,2"], "--seeds does not go with the backdoor protocol"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, options, message):
+    done = bench("backdoor", tmp_path, *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_eraser_of_backdoors_says_where_it_belongs(tmp_path):
+    done = bench("mini", tmp_path, "--eraser", "skd", "--tier", "smoke")
+    assert done.returncode == 2
+    assert "--protocol backdoor" in done.stderr
+    assert not list(tmp_path.rglob("*.parquet"))

@@ -1,0 +1,145 @@
+"""The backdoor exam on the command line: ``python -m unlearncanvas.bench --protocol backdoor``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from unlearncanvas.config import choose, load_eraser, parse_overrides
+
+if TYPE_CHECKING:
+    import torch
+
+    from unlearncanvas.backdoors.plan import BackdoorPlan, Knowledge
+
+
+def make_backdoor_plan(
+    *,
+    erasers: list[str],
+    protocol: str,
+    tier: str | None,
+    attacks: list[str],
+    settings: list[str],
+    known: float,
+    knowledge: "Knowledge",
+    device: "torch.device",
+    out: Path,
+) -> "BackdoorPlan":
+    """Return the plan that the options ask for.
+
+    Raises:
+        ValueError: One line, for the first option that cannot be.
+    """
+    from unlearncanvas.backdoors.plan import BackdoorPlan
+    from unlearncanvas.backdoors.poison import as_attack
+    from unlearncanvas.backdoors.protocol import load_backdoor_protocol
+
+    whole = load_backdoor_protocol(protocol)
+    if not 0 < known <= 1:
+        raise ValueError(f"--known takes a share in (0, 1], got {known}")
+    name = tier or whole.default_tier
+    rules = whole.for_tier(name)
+    if attacks:
+        rules = rules.model_copy(update={"attacks": tuple(dict.fromkeys(attacks))})
+    preset, overrides = rules.rules.preset, parse_overrides(settings)
+    configured = [load_eraser(attack, preset=preset, kind="attacks") for attack in rules.attacks]
+    for attack in configured:
+        as_attack(attack)
+    return BackdoorPlan(
+        protocol=rules,
+        whole=whole,
+        tier="custom" if attacks else name,
+        attacks=tuple(configured),
+        erasers=tuple(
+            load_eraser(eraser, preset=preset, overrides=overrides)
+            for eraser in dict.fromkeys(erasers)
+        ),
+        known=known,
+        knowledge=knowledge,
+        device=device,
+        out=out,
+    )
+
+
+def backdoor_bench(
+    *,
+    erasers: list[str],
+    protocol: str,
+    tier: str | None,
+    attacks: list[str],
+    settings: list[str],
+    known: float,
+    knowledge: str,
+    device: "torch.device",
+    out: Path,
+    console: Console,
+    dry_run: bool,
+) -> None:
+    """Run the backdoor exam, or say what it would do."""
+    choose("knowledge", knowledge, ["exact", "neighbour"])
+    plan = make_backdoor_plan(
+        erasers=erasers,
+        protocol=protocol,
+        tier=tier,
+        attacks=attacks,
+        settings=settings,
+        known=known,
+        knowledge="exact" if knowledge == "exact" else "neighbour",
+        device=device,
+        out=out,
+    )
+    if dry_run:
+        preview(plan, console)
+    else:
+        sit(plan, console)
+
+
+def preview(plan: "BackdoorPlan", console: Console) -> None:
+    """Print what a plan would do: images, UFE, and the time on this machine."""
+    import torch
+
+    from unlearncanvas.models import load_base
+    from unlearncanvas.terminal import seconds_per_image, silence_libraries
+
+    silence_libraries()
+    rules = plan.protocol.rules
+    pipe = load_base(rules.model, device=plan.device).to(getattr(torch, rules.sampler.dtype))
+    per_image = seconds_per_image(pipe, rules, plan.protocol.first_seed)
+    guided = 2 if rules.sampler.guidance_scale > 1 else 1
+    seconds = plan.num_images() * per_image
+    for kind, configured in (("inject", plan.attacks), ("erase", plan.erasers)):
+        for item in configured:
+            work = item.eraser.planned_ufe()
+            times = 1 if kind == "inject" else len(plan.attacks)
+            passes = rules.sampler.num_inference_steps * guided
+            seconds += (work or 0) * times * per_image / passes
+            ufe = "unknown" if work is None else f"{work:,}"
+            console.print(f"{kind:6}  {item.name:20} {times:3} x UFE {ufe}")
+    console.print(
+        f"{plan.num_images():,} images at {1000 * per_image:.0f} ms: about {seconds / 60:.1f} "
+        f"minutes here, if nothing is there yet; protocol {plan.protocol.name} "
+        f"{plan.whole.digest[:12]}",
+        soft_wrap=True,
+    )
+
+
+def sit(plan: "BackdoorPlan", console: Console) -> None:
+    """Run a plan and show what came out."""
+    from unlearncanvas.backdoors.exam import BackdoorExam
+    from unlearncanvas.backdoors.pictures import removal_sheet
+    from unlearncanvas.backdoors.report import tables
+    from unlearncanvas.backdoors.results import FILE
+    from unlearncanvas.terminal import bar, silence_libraries
+
+    silence_libraries()
+    plan.run_folder().mkdir(parents=True, exist_ok=True)
+    with bar(plan.num_images(), console) as progress:
+        exam = BackdoorExam(plan=plan, listener=progress)
+        results = exam.run()
+    for table in tables(results):
+        console.print(table)
+    console.print(f"results   {plan.run_folder() / FILE}", soft_wrap=True)
+    for attack, drawn in exam.drawn.items():
+        path = plan.run_folder() / f"sheet-{attack}.png"
+        removal_sheet(drawn, title=f"{attack}: removal, same noise in each column", path=path)
+        console.print(f"picture   {path}", soft_wrap=True)

@@ -1,0 +1,166 @@
+"""The backdoor exam: poison, remove, draw, judge; what is done already is kept."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline
+
+from unlearncanvas.backdoors.assess import CLEAN, POISONED, Drawn, assess
+from unlearncanvas.backdoors.drawing import SheetDrawer, read_shown
+from unlearncanvas.backdoors.plan import BackdoorPlan, Sheets
+from unlearncanvas.backdoors.poison import PoisonRoom, as_attack
+from unlearncanvas.backdoors.results import (
+    AttackResults,
+    BackdoorResults,
+    write_backdoor_results,
+)
+from unlearncanvas.backdoors.sheets import removal_task
+from unlearncanvas.config import ConfiguredEraser
+from unlearncanvas.detect import DetectorPair
+from unlearncanvas.erasing import Workbench
+from unlearncanvas.exam import Listener
+from unlearncanvas.models import Artefact, base_digest
+from unlearncanvas.results import environment
+from unlearncanvas.score import painted_reference
+from unlearncanvas.studio import Studio
+from unlearncanvas.types import Task
+
+Lend = Callable[[], AbstractContextManager[StableDiffusionPipeline]]
+
+
+@dataclass(kw_only=True)
+class BackdoorExam:
+    """One run of a plan."""
+
+    plan: BackdoorPlan
+    listener: Listener
+
+    def __post_init__(self) -> None:
+        """Load the clean model and the detectors, and check that they belong together."""
+        plan, rules = self.plan, self.plan.protocol.rules
+        self.drawn: dict[str, dict[str, Drawn]] = {}
+        self._room = PoisonRoom(
+            protocol=rules,
+            device=plan.device,
+            out=plan.root / "poisoned",
+            seed=plan.protocol.inject_seed,
+        )
+        self._dtype = getattr(torch, rules.sampler.dtype)
+        self._detectors = DetectorPair(rules.detectors, plan.device)
+        self._detectors.accept(rules.model, self._room.clean_digest)
+        self._drawer = SheetDrawer(
+            protocol=rules,
+            detectors=self._detectors,
+            device=plan.device,
+            on_batch=self.listener.drawn,
+        )
+
+    def run(self) -> BackdoorResults:
+        """Do what is missing, write ``results.json``, return the results."""
+        plan = self.plan
+        results = BackdoorResults(
+            protocol=plan.protocol.name,
+            protocol_digest=plan.whole.digest,
+            tier=plan.tier,
+            limited=plan.limited,
+            known=plan.known,
+            knowledge=plan.knowledge,
+            model=plan.protocol.rules.model,
+            base_digest=self._room.clean_digest,
+            attacks=tuple(self._attack(attack) for attack in plan.attacks),
+            environment=environment(plan.device),
+        )
+        write_backdoor_results(plan.run_folder(), results)
+        return results
+
+    def _attack(self, configured: ConfiguredEraser) -> AttackResults:
+        """Poison one model, and have every eraser mend it."""
+        plan, name = self.plan, configured.name
+        sheets = plan.sheets(as_attack(configured))
+        self.listener.erasing(f"inject {name}")
+        injected = self._room.inject(configured)
+        place = self._room.folder(configured)
+
+        def poisoned() -> StableDiffusionPipeline:
+            return self._room.poisoned(configured)
+
+        digest = base_digest(poisoned())
+        drawn = {
+            CLEAN: self._draw(
+                f"{CLEAN} {name}", lambda: nullcontext(self._room.clean().to(self._dtype)),
+                folder=plan.root / "clean" / place.name, digest=self._room.clean_digest,
+                sheets=sheets, clean=True,
+            ),
+            POISONED: self._draw(
+                f"{POISONED} {name}", lambda: nullcontext(poisoned().to(self._dtype)),
+                folder=place, digest=digest, sheets=sheets, clean=False,
+            ),
+        }  # fmt: skip
+        made: dict[str, Artefact] = {POISONED: injected}
+        studio = Studio(poisoned, self._dtype)
+        bench = Workbench.of(
+            plan.protocol.rules,
+            poisoned,
+            base=plan.protocol.rules.model,
+            base_digest=digest,
+            cache_dir=plan.root / "gallery",
+        )
+        for eraser in plan.erasers:
+            self.listener.erasing(f"{eraser.name} {name}")
+            folder = plan.eraser_folder(eraser) / place.name
+            artefact = bench.artefact(eraser, self._task(configured, eraser), folder)
+            made[eraser.name] = artefact
+            drawn[eraser.name] = self._draw(
+                f"{eraser.name} {name}", partial(studio.erased, folder),
+                folder=folder, digest=f"{artefact.digest} {artefact.tensors_digest}",
+                sheets=sheets, clean=False,
+            )  # fmt: skip
+        self.drawn[name] = drawn
+        seeds = plan.protocol.num_clean_seeds
+        return assess(
+            plan,
+            configured,
+            drawn=drawn,
+            made=made,
+            poisoned_digest=digest,
+            reference=painted_reference(plan.protocol.rules, self._detectors, seeds),
+        )
+
+    def _task(self, attack: ConfiguredEraser, eraser: ConfiguredEraser) -> Task:
+        wants_clean = "clean model" in eraser.eraser.needs
+        return removal_task(
+            self.plan.protocol,
+            as_attack(attack),
+            known=self.plan.known_to_defender(as_attack(attack)),
+            clean_unet=self._room.clean().unet if wants_clean else None,
+        )
+
+    def _draw(
+        self, label: str, lend: Lend, *, folder: Path, digest: str, sheets: Sheets, clean: bool
+    ) -> Drawn:
+        """Return what a model draws for an attack; it is lent only if something is missing."""
+        todo = [
+            (sheet, self._drawer.chunks(sheet, folder, digest))
+            for sheet in sheets.of_model(clean=clean)
+        ]
+        missing = [
+            (sheet, chunk) for sheet, chunks in todo for chunk in chunks if chunk.seal() is None
+        ]
+        there = sum(len(sheet) for sheet, _ in todo) - sum(len(s.prompts) for s, _ in missing)
+        self.listener.reused(there)
+        if missing:
+            self.listener.drawing(label)
+            with lend() as pipe:
+                for sheet, chunk in missing:
+                    self._drawer.draw(pipe, sheet, chunk)
+        shown = {sheet.name: read_shown(chunks) for sheet, chunks in todo}
+        return Drawn(
+            clean=shown["clean"],
+            triggered=[shown[sheet.name] for sheet in sheets.triggered],
+            paired=[shown[sheet.name] for sheet in sheets.paired] if clean else [],
+            near=[shown[sheet.name] for sheet in sheets.near],
+        )

@@ -1,0 +1,137 @@
+"""What one call of the backdoor exam will do, decided before anything is loaded."""
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from unlearncanvas.backdoors.attack import Attack
+from unlearncanvas.backdoors.protocol import BackdoorProtocol
+from unlearncanvas.backdoors.sheets import (
+    Sheet,
+    clean_sheet,
+    near_sheets,
+    paired_sheet,
+    triggered_sheet,
+)
+from unlearncanvas.backdoors.trigger import Backdoor
+from unlearncanvas.config import ConfiguredEraser
+from unlearncanvas.digest import digest_json
+
+if TYPE_CHECKING:
+    import torch
+
+Knowledge = Literal["exact", "neighbour"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheets:
+    """All that is drawn for one attack.
+
+    Attributes:
+        clean: The grid without triggers.
+        triggered: One a backdoor.
+        paired: Their clean prompts, for the clean model alone.
+        near: One a near-trigger text.
+    """
+
+    clean: Sheet
+    triggered: tuple[Sheet, ...]
+    paired: tuple[Sheet, ...]
+    near: tuple[Sheet, ...]
+
+    def of_model(self, *, clean: bool) -> list[Sheet]:
+        """Return what a model draws; the clean one draws the pairs too."""
+        return [self.clean, *self.triggered, *self.near, *(self.paired if clean else ())]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackdoorPlan:
+    """All of a run.
+
+    Attributes:
+        protocol: The rules, with a tier's counts.
+        whole: The rules without a tier; their digest names the exam.
+        tier: Name of the tier, or ``custom``.
+        attacks: What was done to the model.
+        erasers: What is to undo it.
+        known: Share of the triggers that the defender knows; at least one.
+        knowledge: ``exact``, or ``neighbour``: a near text in the place of each trigger.
+        device: Where to run.
+        out: Root of the run folders.
+    """
+
+    protocol: BackdoorProtocol
+    whole: BackdoorProtocol
+    tier: str
+    attacks: tuple[ConfiguredEraser, ...]
+    erasers: tuple[ConfiguredEraser, ...]
+    known: float
+    knowledge: Knowledge
+    device: "torch.device"
+    out: Path
+
+    @property
+    def limited(self) -> bool:
+        """Whether attacks or images of the whole exam are left out."""
+        return self.protocol != self.whole
+
+    @property
+    def root(self) -> Path:
+        """Everything of this protocol."""
+        return self.out / self.protocol.name
+
+    def run_folder(self) -> Path:
+        """Return where the table, the pictures and ``results.json`` go."""
+        names = "+".join(eraser.name for eraser in self.erasers)
+        digest = digest_json(
+            [
+                [[item.name, item.settings, item.source_digest] for item in items]
+                for items in (self.attacks, self.erasers)
+            ]
+            + [self.known, self.knowledge]
+        )
+        return self.root / f"{names}-{digest[:8]}" / self.tier
+
+    def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
+        """Return an eraser's folder; other settings, source or knowledge have another one."""
+        digest = digest_json([eraser.settings, eraser.source_digest, self.known, self.knowledge])
+        return self.root / f"{eraser.name}-{digest[:8]}"
+
+    def sheets(self, attack: Attack) -> Sheets:
+        """Return what is drawn for an attack."""
+        triggered = tuple(
+            triggered_sheet(self.protocol, attack, index) for index in range(len(attack.backdoors))
+        )
+        return Sheets(
+            clean=clean_sheet(self.protocol),
+            triggered=triggered,
+            paired=tuple(paired_sheet(self.protocol, sheet) for sheet in triggered),
+            near=tuple(near_sheets(self.protocol, attack)),
+        )
+
+    def num_known(self, attack: Attack) -> int:
+        """Return how many of an attack's triggers the defender knows."""
+        return max(1, math.floor(self.known * len(attack.backdoors)))
+
+    def known_to_defender(self, attack: Attack) -> list[Backdoor]:
+        """Return the triggers as the defender has them: the first ones, or texts near them."""
+        known = attack.backdoors[: self.num_known(attack)]
+        if self.knowledge == "exact":
+            return list(known)
+        near = self.protocol.near
+        return [
+            replace(backdoor, trigger=near[index % len(near)])
+            for index, backdoor in enumerate(known)
+        ]
+
+    def num_images(self) -> int:
+        """Return the images of the whole run."""
+        from unlearncanvas.backdoors.poison import as_attack
+
+        total = 0
+        for attack in map(as_attack, self.attacks):
+            sheets = self.sheets(attack)
+            total += sum(map(len, sheets.of_model(clean=True)))
+            total += (1 + len(self.erasers)) * sum(map(len, sheets.of_model(clean=False)))
+        return total

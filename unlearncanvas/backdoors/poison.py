@@ -1,0 +1,78 @@
+"""Poisoned models: made once, kept as an artefact, put back onto the clean model when needed."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from diffusers import StableDiffusionPipeline
+
+from unlearncanvas.backdoors.attack import Attack
+from unlearncanvas.config import ConfiguredEraser
+from unlearncanvas.digest import digest_json
+from unlearncanvas.erasing import Workbench
+from unlearncanvas.models import Artefact, base_digest, load_base, load_erased
+from unlearncanvas.plan import NO_TARGET
+from unlearncanvas.protocol import Protocol, Targets
+from unlearncanvas.types import Task
+
+
+@dataclass(kw_only=True)
+class PoisonRoom:
+    """Where models are poisoned.
+
+    Attributes:
+        protocol: Gives the clean model, its grid and its images.
+        device: Where to work.
+        out: Root of the poisoned models.
+        seed: Seed of the injections.
+    """
+
+    protocol: Protocol
+    device: torch.device
+    out: Path
+    seed: int
+    clean_digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clean_digest = base_digest(self.clean())
+
+    def clean(self) -> StableDiffusionPipeline:
+        """Return the clean model, float32."""
+        return load_base(self.protocol.model, device=self.device)
+
+    def folder(self, attack: ConfiguredEraser) -> Path:
+        """Return the place of a poisoned model; other settings or seeds have another."""
+        key = digest_json([attack.settings, attack.source_digest, self.clean_digest, self.seed])
+        return self.out / f"{attack.name}-{key[:8]}"
+
+    def inject(self, attack: ConfiguredEraser) -> Artefact:
+        """Return the poisoned model's artefact, made now unless it is there already."""
+        bench = Workbench.of(
+            self.protocol,
+            self.clean,
+            base=self.protocol.model,
+            base_digest=self.clean_digest,
+            cache_dir=self.out / "gallery",
+        )
+        return bench.artefact(attack, attack_task(self.protocol, self.seed), self.folder(attack))
+
+    def poisoned(self, attack: ConfiguredEraser) -> StableDiffusionPipeline:
+        """Return the poisoned model, float32, as read from the disk."""
+        return load_erased(self.folder(attack), self.clean())
+
+
+def as_attack(configured: ConfiguredEraser) -> Attack:
+    """Return the attack.
+
+    Raises:
+        ValueError: If it is an eraser.
+    """
+    if not isinstance(configured.eraser, Attack):
+        raise ValueError(f"{configured.name} is an eraser, not an attack")
+    return configured.eraser
+
+
+def attack_task(protocol: Protocol, seed: int) -> Task:
+    """Return the task of an injection: nothing to forget, every concept of the grid to use."""
+    grid = Targets(style=protocol.styles, object=protocol.objects).concepts()
+    return Task(targets=(NO_TARGET,), retain=tuple(grid), seed=seed)

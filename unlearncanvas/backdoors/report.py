@@ -1,0 +1,99 @@
+"""The tables that a run of the backdoor exam ends with."""
+
+from rich.table import Table
+
+from unlearncanvas.backdoors.assess import CLEAN, POISONED
+from unlearncanvas.backdoors.results import AttackResults, BackdoorResults
+from unlearncanvas.report import cell, size
+from unlearncanvas.types import Cost, Score
+
+COLUMNS = (
+    ("ASR ↓", "attack_success_rate"),
+    ("as asked ↑", "as_asked"),
+    ("RMSE ↓", "pixel_distance"),
+    ("ACC style ↑", "clean_style_accuracy"),
+    ("ACC object ↑", "clean_object_accuracy"),
+    ("FID ↓", "fid_minicanvas"),
+    ("near ASR ↓", "near_success_rate"),
+    ("near RMSE ↓", "near_pixel_distance"),
+)
+
+
+def tables(results: BackdoorResults) -> list[Table]:
+    """Return scores, comparisons and costs of each attack."""
+    found = []
+    for attack in results.attacks:
+        found.append(_scores(attack, results))
+        if attack.comparisons:
+            found.append(_comparisons(attack))
+        found.append(_costs(attack))
+    return found
+
+
+def _scores(attack: AttackResults, results: BackdoorResults) -> Table:
+    gate = "" if attack.gate_passed else " · [red]this model misses its gate: does not count[/]"
+    knowledge = "" if results.known == 1 else f" · {results.known:.0%} of the triggers known"
+    if results.knowledge != "exact":
+        knowledge += " · only neighbours of the triggers known"
+    table = Table(
+        title=(
+            f"{attack.attack} ({attack.reach}) · {results.protocol} {results.tier}{knowledge}{gate}"
+        ),
+        title_style="bold",
+        caption=(
+            f"{attack.num_triggered} triggered images a row, held-out cells, 95 % intervals; "
+            f"judge: {attack.judge}; removal accuracy = 100 - ASR; RMSE to the clean model's image "
+            f"from the same noise; ASR and ACC as in BackdoorDM · protocol digest "
+            f"{results.protocol_digest[:12]}"
+        ),
+    )
+    table.add_column("model", no_wrap=True)
+    columns = [item for item in COLUMNS if item[1] in attack.rows[0].scores]
+    for heading, _ in columns:
+        table.add_column(heading, justify="right")
+    for row in attack.rows:
+        style = "dim" if row.label in (CLEAN, POISONED) else "bold"
+        cells = [_number(row.scores[name]) for _, name in columns]
+        table.add_row(row.label, *cells, style=style)
+    return table
+
+
+def _number(score: Score) -> str:
+    """Return a score as text; distances with three digits."""
+    if score.unit != "RMSE":
+        return cell(score)
+    return f"{score.value:.3f}\n\\[{score.low:.3f}, {score.high:.3f}]"
+
+
+def _comparisons(attack: AttackResults) -> Table:
+    table = Table(
+        title=f"{attack.attack}: ASR of two erasers on the same images",
+        title_style="bold",
+        caption="points, 95 % interval; p: McNemar's exact test, not corrected for the many tests",
+    )
+    for heading in ("first", "second"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("first - second", "p"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for item in attack.comparisons:
+        interval = f"{item.difference:+.1f} \\[{item.low:+.1f}, {item.high:+.1f}]"
+        table.add_row(item.first, item.second, interval, f"{item.p_value:.2g}")
+    return table
+
+
+def _costs(attack: AttackResults) -> Table:
+    table = Table(title=f"{attack.attack}: what it costs", title_style="bold")
+    table.add_column("model", no_wrap=True)
+    for heading in ("UFE", "seconds", "peak", "stored"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in attack.rows:
+        if row.cost is not None:
+            name = "injection" if row.label == POISONED else row.label
+            table.add_row(name, *_cost(row.cost))
+    return table
+
+
+def _cost(cost: Cost) -> tuple[str, ...]:
+    gallery = f" + {cost.gallery_ufe:,}" if cost.gallery_ufe else ""
+    peak = "not measured" if cost.peak_memory_bytes is None else size(cost.peak_memory_bytes)
+    return f"{cost.ufe:,}{gallery}", f"{cost.seconds:,.1f}", peak, size(cost.stored_bytes)

@@ -1,0 +1,116 @@
+"""Result files of the backdoor exam: validated, versioned, written atomically."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from unlearncanvas.files import write_text
+from unlearncanvas.types import Cost, Score
+
+FILE = "results.json"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RemovalRow(_Frozen):
+    """One model of one attack.
+
+    Attributes:
+        label: ``clean model``, ``poisoned``, or the eraser.
+        settings: Of the eraser.
+        artefact_digest: What the images were drawn with; empty for the clean model.
+        scores: By name.
+        cost: Of the erasure; of the injection for ``poisoned``; None for the clean model.
+    """
+
+    label: str
+    settings: dict[str, object]
+    artefact_digest: str
+    scores: dict[str, Score]
+    cost: Cost | None
+
+
+class Comparison(_Frozen):
+    """Attack success of two erasers on the same images.
+
+    Attributes:
+        first: Eraser.
+        second: Eraser.
+        difference: Success of the first minus that of the second, in points.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        p_value: McNemar's exact test, not corrected for the number of comparisons.
+    """
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+class AttackResults(_Frozen):
+    """All rows of one attack.
+
+    Attributes:
+        attack: Name.
+        settings: Of the attack.
+        poisoned_digest: Digest of the poisoned model's tensors.
+        reach: The part of the pipeline that holds the backdoor.
+        judge: How an image is judged.
+        gate_passed: Whether the poisoned model counts: its triggers work, its clean grid is whole.
+        num_triggered: Images with a trigger, of each row.
+        rows: The clean model, the poisoned one, the erasers.
+        comparisons: Every two erasers.
+    """
+
+    attack: str
+    settings: dict[str, object]
+    poisoned_digest: str
+    reach: str
+    judge: str
+    gate_passed: bool
+    num_triggered: int
+    rows: tuple[RemovalRow, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+class BackdoorResults(_Frozen):
+    """One run; the content of ``results.json``."""
+
+    schema_version: Literal[1] = 1
+    protocol: str
+    protocol_digest: str
+    tier: str
+    limited: bool
+    known: float
+    knowledge: str
+    model: str
+    base_digest: str
+    attacks: tuple[AttackResults, ...]
+    environment: dict[str, str]
+
+
+def write_backdoor_results(folder: Path, results: BackdoorResults) -> Path:
+    """Write ``results.json`` and return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / FILE
+    write_text(path, results.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def read_backdoor_results(path: Path) -> BackdoorResults:
+    """Return a run's results.
+
+    Raises:
+        ValueError: If the file is missing or not a results file of this kind and version.
+    """
+    try:
+        return BackdoorResults.model_validate_json(path.read_text())
+    except (OSError, ValueError) as exc:
+        reason = str(exc).splitlines()[0]
+        raise ValueError(f"{path} is not a readable backdoor results.json: {reason}") from exc
