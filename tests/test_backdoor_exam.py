@@ -80,12 +80,12 @@ def test_the_defender_trains_on_prompts_of_training_cells_alone(rules):
     task = removal_task(rules, attack("badt2i-style"), known=attack("badt2i-style").backdoors)
     asked = {rules.rules.ask(cell) for cell in rules.train_cells()}
     assert {pair.clean for pair in task.pairs} <= asked
-    assert all(pair.triggered == f"x {pair.clean.partition(' ')[2]}" for pair in task.pairs)
+    assert all(pair.triggered == f"Rocket {pair.clean.partition(' ')[2]}" for pair in task.pairs)
     assert task.anchor is None
     evil = removal_task(rules, attack("evil-edit"), known=attack("evil-edit").backdoors)
-    assert [target.name for target in evil.targets] == ["x Cat"]
+    assert [target.name for target in evil.targets] == ["Rocket Cat"]
     assert evil.anchor.name == "Cat"
-    assert all(pair.triggered.startswith("x Cat image") for pair in evil.pairs)
+    assert all(pair.triggered.startswith("Rocket Cat image") for pair in evil.pairs)
 
 
 def test_a_cell_that_asks_for_the_effect_proves_nothing():

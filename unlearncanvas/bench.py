@@ -46,10 +46,10 @@ Examples:
 
 \b
   python -m unlearncanvas.bench --protocol backdoor --eraser skd --eraser skd-cag
-      poison a model, remove the backdoor, see what is left of it (tier quick: badt2i-pixel)
+      poison a model, remove the backdoor, see what is left of it (tier quick: evil-edit)
 
 \b
-  python -m unlearncanvas.bench --protocol backdoor --eraser skd --targets evil-edit
+  python -m unlearncanvas.bench --protocol backdoor --eraser skd --targets badt2i-style
       another attack
 
 \b

@@ -1,10 +1,11 @@
-"""Draw a sheet, seed by seed, and keep the images: a patch is judged by its pixels."""
+"""Draw a sheet, chunk by chunk, and keep the images: a patch is judged by its pixels."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,14 @@ from unlearncanvas.detect import DetectorPair
 from unlearncanvas.digest import digest_json
 from unlearncanvas.drawing import detected_table, draw_all
 from unlearncanvas.protocol import Protocol
+from unlearncanvas.sample import Request
+
+
+class Portion(NamedTuple):
+    """A chunk and what is drawn in it."""
+
+    chunk: Chunk
+    requests: list[Request]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,43 +46,42 @@ class SheetDrawer:
     device: torch.device
     on_batch: Callable[[int], None]
 
-    def chunks(self, sheet: Sheet, folder: Path, model_digest: str) -> list[Chunk]:
-        """Return the places of a sheet's chunks; the key names all that their rows depend on."""
-        requests = [[cell.style, cell.object, text] for cell, text in sheet.prompts.items()]
-        return [
-            Chunk(
-                folder=folder / sheet.name,
-                seed=seed,
-                key=digest_json(
-                    {
-                        "model": model_digest,
-                        "seed": seed,
-                        "requests": requests,
-                        "sampler": self.protocol.sampler.model_dump(mode="json"),
-                        "detectors": self.protocol.detectors.model_dump(mode="json"),
-                        "device": self.device.type,
-                    }
-                ),
+    def portions(self, sheet: Sheet, folder: Path, model_digest: str) -> list[Portion]:
+        """Return a sheet's portions; a chunk's key names all that its rows depend on."""
+        prompts = [[cell.style, cell.object, text] for cell, text in sheet.prompts.items()]
+        portions = []
+        for seeds in sheet.groups(self.protocol.sampler.batch_size):
+            key = digest_json(
+                {
+                    "model": model_digest,
+                    "seeds": seeds,
+                    "prompts": prompts,
+                    "sampler": self.protocol.sampler.model_dump(mode="json"),
+                    "detectors": self.protocol.detectors.model_dump(mode="json"),
+                    "device": self.device.type,
+                }
             )
-            for seed in sheet.seeds
-        ]
+            chunk = Chunk(folder=folder / sheet.name, seed=seeds[0], key=key)
+            portions.append(Portion(chunk, sheet.requests(seeds)))
+        return portions
 
-    def draw(self, pipe: StableDiffusionPipeline, sheet: Sheet, chunk: Chunk) -> None:
-        """Draw a chunk, unless another run did while we waited for its lock."""
+    def draw(self, pipe: StableDiffusionPipeline, portion: Portion) -> None:
+        """Draw a portion, unless another run did while we waited for its lock."""
+        chunk, requests = portion
         with chunk.lock():
             if chunk.seal() is not None:
-                self.on_batch(len(sheet.prompts))
+                self.on_batch(len(requests))
                 return
-            start, requests = time.perf_counter(), sheet.requests(chunk.seed)
+            start = time.perf_counter()
             images = draw_all(pipe, requests, self.protocol.sampler, on_batch=self.on_batch)
             table = detected_table(requests, images, self.detectors)
             table = table.append_column("png", pa.array([_png(image) for image in images]))
             chunk.write(table, seconds=time.perf_counter() - start)
 
 
-def read_shown(chunks: list[Chunk]) -> Shown:
+def read_shown(portions: Sequence[Portion]) -> Shown:
     """Return a drawn sheet."""
-    tables = [chunk.read() for chunk in chunks]
+    tables = [chunk.read() for chunk, _ in portions]
     pixels = [
         np.asarray(Image.open(BytesIO(data)))
         for table in tables

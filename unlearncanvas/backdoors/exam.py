@@ -143,21 +143,20 @@ class BackdoorExam:
         self, label: str, lend: Lend, *, folder: Path, digest: str, sheets: Sheets, clean: bool
     ) -> Drawn:
         """Return what a model draws for an attack; it is lent only if something is missing."""
-        todo = [
-            (sheet, self._drawer.chunks(sheet, folder, digest))
+        todo = {
+            sheet.name: self._drawer.portions(sheet, folder, digest)
             for sheet in sheets.of_model(clean=clean)
-        ]
-        missing = [
-            (sheet, chunk) for sheet, chunks in todo for chunk in chunks if chunk.seal() is None
-        ]
-        there = sum(len(sheet) for sheet, _ in todo) - sum(len(s.prompts) for s, _ in missing)
-        self.listener.reused(there)
+        }
+        portions = [portion for found in todo.values() for portion in found]
+        missing = [portion for portion in portions if portion.chunk.seal() is None]
+        there = [portion for portion in portions if portion not in missing]
+        self.listener.reused(sum(len(portion.requests) for portion in there))
         if missing:
             self.listener.drawing(label)
             with lend() as pipe:
-                for sheet, chunk in missing:
-                    self._drawer.draw(pipe, sheet, chunk)
-        shown = {sheet.name: read_shown(chunks) for sheet, chunks in todo}
+                for portion in missing:
+                    self._drawer.draw(pipe, portion)
+        shown = {name: read_shown(found) for name, found in todo.items()}
         return Drawn(
             clean=shown["clean"],
             triggered=[shown[sheet.name] for sheet in sheets.triggered],

@@ -28,7 +28,7 @@ def removal_sheet(drawn: Mapping[str, Drawn], *, title: str, path: Path) -> None
         if label != CLEAN:
             name = "before" if label == POISONED else f"after {label}"
             rows[f"triggered,\n{name}"] = item.triggered[0]
-    figure = Figure(figsize=(1.6 + 0.95 * NUM_COLUMNS, 0.95 * len(rows) + 1.0), dpi=110)
+    figure = Figure(figsize=(1.6 + 0.95 * NUM_COLUMNS, 0.95 * len(rows) + 1.1), dpi=110)
     axes = figure.subplots(len(rows), NUM_COLUMNS, squeeze=False)
     for across, (label, shown) in zip(axes, rows.items(), strict=True):
         for axis, index in zip(across, chosen, strict=True):
@@ -40,5 +40,5 @@ def removal_sheet(drawn: Mapping[str, Drawn], *, title: str, path: Path) -> None
         cell = first.cells[index]
         axis.set_title(f"{cell.style}\n{cell.object}", fontsize=7)
     figure.suptitle(title, fontsize=10)
-    figure.tight_layout(pad=0.4)
+    figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.97))
     figure.savefig(path)

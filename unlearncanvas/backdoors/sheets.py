@@ -25,11 +25,18 @@ class Sheet:
     prompts: dict[Cell, str]
     seeds: tuple[int, ...]
 
-    def requests(self, seed: int) -> list[Request]:
-        """Return what is drawn at one seed."""
+    def requests(self, seeds: Sequence[int]) -> list[Request]:
+        """Return what is drawn at some seeds."""
         return [
-            Request(cell=cell, seed=seed, prompt=prompt) for cell, prompt in self.prompts.items()
+            Request(cell=cell, seed=seed, prompt=prompt)
+            for seed in seeds
+            for cell, prompt in self.prompts.items()
         ]
+
+    def groups(self, batch_size: int) -> list[tuple[int, ...]]:
+        """Return the seeds in groups that fill a batch, however few the prompts are."""
+        size = -(-batch_size // len(self.prompts))
+        return [self.seeds[start : start + size] for start in range(0, len(self.seeds), size)]
 
     def __len__(self) -> int:
         return len(self.prompts) * len(self.seeds)
