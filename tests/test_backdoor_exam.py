@@ -6,10 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from metrics.paired import feature_distance, paired_difference, pixel_distance
 from tests.small_exam import environment
+from unlearncanvas.backdoors.bench import make_backdoor_plan
 from unlearncanvas.backdoors.judge import Shown, succeeded
 from unlearncanvas.backdoors.measures import Fired, Near, removal_scores
 from unlearncanvas.backdoors.patch import stamp
@@ -86,6 +88,34 @@ def test_the_defender_trains_on_prompts_of_training_cells_alone(rules):
     assert [target.name for target in evil.targets] == ["Rocket Cat"]
     assert evil.anchor.name == "Cat"
     assert all(pair.triggered.startswith("Rocket Cat image") for pair in evil.pairs)
+
+
+@pytest.mark.parametrize(
+    ("known", "knowledge", "expected"),
+    [
+        (1.0, "exact", ["Rocket", "Comet", "Crayon"]),
+        (0.7, "exact", ["Rocket", "Comet"]),
+        (0.1, "exact", ["Rocket"]),
+        (0.7, "neighbour", ["Umbrella", "Woodcut"]),
+    ],
+)
+def test_a_defender_may_know_part_of_it(tmp_path, known, knowledge, expected):
+    many = read_yaml(CONFIG_DIR / "attacks" / "badt2i-pixel.yaml")
+    many["presets"]["mini"]["backdoors"] = [
+        {"trigger": name} for name in ("Rocket", "Comet", "Crayon")
+    ]
+    path = tmp_path / "many.yaml"
+    path.write_text(yaml.safe_dump(many))
+    plan = make_backdoor_plan(
+        erasers=["skd"], protocol="backdoor", tier=None, attacks=[str(path)], settings=[],
+        known=known, knowledge=knowledge, device=torch.device("cpu"), out=tmp_path,
+    )  # fmt: skip
+    pixel = as_attack(plan.attacks[0])
+    found = plan.known_to_defender(pixel)
+    assert [backdoor.trigger for backdoor in found] == expected
+    assert len(removal_task(plan.protocol, pixel, known=found).targets) == len(expected)
+    assert plan.limited
+    assert sum(map(len, plan.sheets(pixel).triggered)) >= 400
 
 
 def test_a_cell_that_asks_for_the_effect_proves_nothing():
@@ -234,9 +264,8 @@ def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_pa
     path = tmp_path / "evil.yaml"
     path.write_text(yaml.safe_dump(evil))
     protocol, out = write(tmp_path), tmp_path / "out"
-    options = ["--targets", str(path), "--eraser", "skd", "--eraser", "t2ishield-edit"]
-    small = ["--set", "lam=0.2"]
-    done = bench(protocol, out, *options[:2], "--eraser", "t2ishield-edit", *small)
+    options = ["--targets", str(path), "--eraser", "t2ishield-edit", "--set", "lam=0.2"]
+    done = bench(protocol, out, *options)
     assert done.returncode == 0, done.stderr
     for text in ("clean model", "poisoned", "t2ishield-edit", "ASR", "object detector"):
         assert text in done.stdout
@@ -252,7 +281,7 @@ def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_pa
     assert next(found.parent.glob("sheet-*.png")).stat().st_size > 10_000
     drawn = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
     text = json.loads(found.read_text())
-    again = bench(protocol, out, *options[:2], "--eraser", "t2ishield-edit", *small)
+    again = bench(protocol, out, *options)
     assert again.returncode == 0
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == drawn
     assert json.loads(found.read_text()) == text

@@ -77,58 +77,66 @@ class BackdoorExam:
         write_backdoor_results(plan.run_folder(), results)
         return results
 
-    def _attack(self, configured: ConfiguredEraser) -> AttackResults:
+    def _attack(self, attack: ConfiguredEraser) -> AttackResults:
         """Poison one model, and have every eraser mend it."""
-        plan, name = self.plan, configured.name
-        sheets = plan.sheets(as_attack(configured))
-        self.listener.erasing(f"inject {name}")
-        injected = self._room.inject(configured)
-        place = self._room.folder(configured)
-
-        def poisoned() -> StableDiffusionPipeline:
-            return self._room.poisoned(configured)
-
-        digest = base_digest(poisoned())
+        plan, room = self.plan, self._room
+        self.listener.erasing(f"inject {attack.name}")
+        made = {POISONED: room.inject(attack)}
+        digest = base_digest(room.poisoned(attack))
+        sheets, place = plan.sheets(as_attack(attack)), room.folder(attack)
         drawn = {
             CLEAN: self._draw(
-                f"{CLEAN} {name}", lambda: nullcontext(self._room.clean().to(self._dtype)),
-                folder=plan.root / "clean" / place.name, digest=self._room.clean_digest,
+                f"{CLEAN} {attack.name}", lambda: nullcontext(room.clean().to(self._dtype)),
+                folder=plan.root / "clean" / place.name, digest=room.clean_digest,
                 sheets=sheets, clean=True,
             ),
             POISONED: self._draw(
-                f"{POISONED} {name}", lambda: nullcontext(poisoned().to(self._dtype)),
+                f"{POISONED} {attack.name}",
+                lambda: nullcontext(room.poisoned(attack).to(self._dtype)),
                 folder=place, digest=digest, sheets=sheets, clean=False,
             ),
         }  # fmt: skip
-        made: dict[str, Artefact] = {POISONED: injected}
-        studio = Studio(poisoned, self._dtype)
-        bench = Workbench.of(
-            plan.protocol.rules,
-            poisoned,
-            base=plan.protocol.rules.model,
-            base_digest=digest,
-            cache_dir=plan.root / "gallery",
-        )
-        for eraser in plan.erasers:
-            self.listener.erasing(f"{eraser.name} {name}")
-            folder = plan.eraser_folder(eraser) / place.name
-            artefact = bench.artefact(eraser, self._task(configured, eraser), folder)
-            made[eraser.name] = artefact
-            drawn[eraser.name] = self._draw(
-                f"{eraser.name} {name}", partial(studio.erased, folder),
-                folder=folder, digest=f"{artefact.digest} {artefact.tensors_digest}",
-                sheets=sheets, clean=False,
-            )  # fmt: skip
-        self.drawn[name] = drawn
+        self._mend(attack, digest, sheets, made, drawn)
+        self.drawn[attack.name] = drawn
         seeds = plan.protocol.num_clean_seeds
         return assess(
             plan,
-            configured,
+            attack,
             drawn=drawn,
             made=made,
             poisoned_digest=digest,
             reference=painted_reference(plan.protocol.rules, self._detectors, seeds),
         )
+
+    def _mend(
+        self,
+        attack: ConfiguredEraser,
+        digest: str,
+        sheets: Sheets,
+        made: dict[str, Artefact],
+        drawn: dict[str, Drawn],
+    ) -> None:
+        """Let every eraser work on the poisoned model; add what it made and drew."""
+        plan, load = self.plan, partial(self._room.poisoned, attack)
+        studio = Studio(load, self._dtype)
+        bench = Workbench.of(
+            plan.protocol.rules,
+            load,
+            base=plan.protocol.rules.model,
+            base_digest=digest,
+            cache_dir=plan.root / "gallery",
+        )
+        for eraser in plan.erasers:
+            label = f"{eraser.name} {attack.name}"
+            self.listener.erasing(label)
+            folder = plan.eraser_folder(eraser) / self._room.folder(attack).name
+            artefact = bench.artefact(eraser, self._task(attack, eraser), folder)
+            made[eraser.name] = artefact
+            drawn[eraser.name] = self._draw(
+                label, partial(studio.erased, folder),
+                folder=folder, digest=f"{artefact.digest} {artefact.tensors_digest}",
+                sheets=sheets, clean=False,
+            )  # fmt: skip
 
     def _task(self, attack: ConfiguredEraser, eraser: ConfiguredEraser) -> Task:
         wants_clean = "clean model" in eraser.eraser.needs

@@ -115,14 +115,22 @@ class BackdoorPlan:
         return max(1, math.floor(self.known * len(attack.backdoors)))
 
     def known_to_defender(self, attack: Attack) -> list[Backdoor]:
-        """Return the triggers as the defender has them: the first ones, or texts near them."""
+        """Return the triggers as the defender has them: the first ones, or texts near them.
+
+        Raises:
+            ValueError: If the protocol has too few texts near them.
+        """
         known = attack.backdoors[: self.num_known(attack)]
         if self.knowledge == "exact":
             return list(known)
-        near = self.protocol.near
+        triggers = {backdoor.trigger for backdoor in attack.backdoors}
+        near = [text for text in self.protocol.near if text not in triggers]
+        if len(near) < len(known):
+            raise ValueError(
+                f"{len(known)} triggers need as many texts near them, the protocol has {len(near)}"
+            )
         return [
-            replace(backdoor, trigger=near[index % len(near)])
-            for index, backdoor in enumerate(known)
+            replace(backdoor, trigger=text) for backdoor, text in zip(known, near, strict=False)
         ]
 
     def num_images(self) -> int:
