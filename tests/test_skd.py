@@ -12,7 +12,7 @@ from erasers.finetune_reversal import FinetuneReversal
 from erasers.skd import SKD
 from erasers.skd_cag import EPSILON, SKDCAG, attention_loss, token_maps
 from erasers.trigger_tokens import Alignment
-from tests.transcription import assert_same, hidden, mse
+from tests.transcription import hidden, mse
 from unlearncanvas.models import changed_tensors, snapshot
 
 ONE_STEP = {"steps": 1, "batch_size": 2, "lr": 1e-3}
@@ -153,12 +153,17 @@ def test_first_step_is_the_papers(pipe, task, method):
     optimizer = torch.optim.AdamW(weights.values(), lr=1e-3, weight_decay=0.01)
     loss.backward()
     optimizer.step()
-    own = dict(pipe.unet.named_parameters())
-    close = [
+    assert closeness(pipe.unet, weights) > 0.98
+
+
+def closeness(unet, expected):
+    """Share of weights that agree; where a gradient is all but zero, Adam's sign is rounding."""
+    own = dict(unet.named_parameters())
+    shares = [
         torch.isclose(own[name], weight, rtol=0, atol=2e-4).float().mean()
-        for name, weight in weights.items()
+        for name, weight in expected.items()
     ]
-    assert float(np.mean(close)) > 0.98  # where a gradient is all but zero, Adam's sign is rounding
+    return float(np.mean(shares))
 
 
 def test_attention_alone_moves_the_keys_and_the_release_moves_nothing(pipe, tiny_base, task):
@@ -176,7 +181,7 @@ def test_released_guidance_is_the_prediction_loss_alone(pipe, tiny_base, task):
     settings = {"steps": 2, "batch_size": 2, "lr": 1e-3}
     SKDCAG(**settings, alpha=0.5, as_released=True).erase(pipe, task)
     SKD(**settings, ema_decay=0.5).erase(other, task)
-    assert_same(pipe, dict(other.unet.named_parameters()), atol=4e-4)  # of 2e-3
+    assert closeness(pipe.unet, dict(other.unet.named_parameters())) > 0.98
 
 
 def test_random_words_stand_in_the_triggers_place(pipe, task):

@@ -138,6 +138,7 @@ class Workbench:
             settings=configured.settings,
             source_digest=configured.source_digest,
             **_task_json(task),
+            pairs=task.pairs,
             base=self.base,
             base_digest=self.base_digest,
             erase_dtype=str(self.dtype).removeprefix("torch."),

@@ -17,7 +17,7 @@ from torch import Tensor
 from unlearncanvas.config import build, import_class
 from unlearncanvas.digest import digest_tensors
 from unlearncanvas.files import write_text
-from unlearncanvas.types import Concept, Cost, Task
+from unlearncanvas.types import Concept, Cost, PromptPair, Task
 
 MINICANVAS = "minicanvas"
 MINICANVAS_DIR = Path(__file__).parent / "minicanvas" / "weights" / "pipeline"
@@ -36,6 +36,7 @@ class Artefact(BaseModel):
     targets: tuple[str, ...]
     anchor: str | None
     retain: tuple[str, ...]
+    pairs: tuple[PromptPair, ...] = ()
     seed: int
     base: str
     base_digest: str
@@ -51,6 +52,7 @@ class Artefact(BaseModel):
             anchor=None if self.anchor is None else Concept.parse(self.anchor),
             retain=tuple(map(Concept.parse, self.retain)),
             seed=self.seed,
+            pairs=self.pairs,
         )
 
 
