@@ -7,7 +7,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from erasers.esd import negative_guidance
 from erasers.low_rank import Gate, LowRank, attach
+from erasers.partial_sampling import partial_sample
 from erasers.spm import SPM, permeability, random_anchors
 from tests.transcription import hidden, mse
 from unlearncanvas.models import snapshot
@@ -113,6 +115,30 @@ def test_first_step_is_the_papers(pipe, task, released):
             expected = getattr(adapter, factor).detach()
             torch.testing.assert_close(own[f"{name}.{factor}"], expected, rtol=0, atol=1e-3)
     assert any(adapter.up.any() for adapter in adapters.values())
+
+
+def test_the_frozen_predictions_are_the_base_models_at_every_step(pipe, task, monkeypatch):
+    base, seen = copy.deepcopy(pipe.unet), []
+
+    def spy(*, eps_c, eps_0, eta):
+        seen.append(eps_0)
+        return negative_guidance(eps_c=eps_c, eps_0=eps_0, eta=eta)
+
+    def sampled(*args, **kwargs):
+        found = partial_sample(*args, **kwargs)
+        drawn.append(found)
+        return found
+
+    drawn = []
+    monkeypatch.setattr("erasers.spm.negative_guidance", spy)
+    monkeypatch.setattr("erasers.spm.partial_sample", sampled)
+    SPM(**{**SMALL, "steps": 3}, lr=1e-1, num_anchors=1, guidance_scale=1.0).erase(pipe, task)
+    empty = hidden(pipe, "")
+    for (x_t, t), eps_0 in zip(drawn, seen, strict=True):
+        with torch.no_grad():
+            expected = base(x_t, t, empty.repeat(len(x_t), 1, 1)).sample
+        torch.testing.assert_close(eps_0, expected)
+    assert len(seen) == 3
 
 
 @pytest.fixture
