@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -15,11 +15,16 @@ NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier"}
 """What changes neither a pixel nor a score."""
 
 
-class _Frozen(BaseModel):
+class Frozen(BaseModel):
+    """Rules that cannot change, with no key that is not known."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Sampler(_Frozen):
+P = TypeVar("P", bound=Frozen)
+
+
+class Sampler(Frozen):
     """How every image is drawn.
 
     Attributes:
@@ -43,14 +48,14 @@ class Sampler(_Frozen):
     batch_size: int = Field(ge=1)
 
 
-class DetectorFile(_Frozen):
+class DetectorFile(Frozen):
     """A detector of the mini canvas: its name and the sha256 of its weights."""
 
     name: str
     sha256: str
 
 
-class Detectors(_Frozen):
+class Detectors(Frozen):
     """The two detectors, and the base models they were made for.
 
     Attributes:
@@ -64,7 +69,7 @@ class Detectors(_Frozen):
     base_digests: tuple[str, ...] = Field(min_length=1)
 
 
-class Targets(_Frozen):
+class Targets(Frozen):
     """Names by kind."""
 
     style: tuple[str, ...] = ()
@@ -77,20 +82,20 @@ class Targets(_Frozen):
         ]
 
 
-class Anchors(_Frozen):
+class Anchors(Frozen):
     """What a target is mapped to: a style by name, the ``next`` object of the list."""
 
     style: str
     object: Literal["next"]
 
 
-class RealSplit(_Frozen):
+class RealSplit(Frozen):
     """Real images: a split of the painter, never trained on."""
 
     split: str
 
 
-class Tier(_Frozen):
+class Tier(Frozen):
     """A part of the exam.
 
     Attributes:
@@ -102,7 +107,7 @@ class Tier(_Frozen):
     num_seeds: int | None = Field(default=None, ge=1)
 
 
-class Protocol(_Frozen):
+class Protocol(Frozen):
     """An exam, as its YAML file fixes it."""
 
     name: str
@@ -208,8 +213,17 @@ def load_protocol(name: str) -> Protocol:
     Raises:
         ValueError: If it is unknown or breaks a rule, in one line.
     """
+    return read_protocol(Protocol, name)
+
+
+def read_protocol(kind: type[P], name: str) -> P:
+    """Return a protocol of a kind by name or YAML path.
+
+    Raises:
+        ValueError: If it is unknown or breaks a rule, in one line.
+    """
     path = find_config("protocols", name)
     try:
-        return Protocol.model_validate(read_yaml(path))
+        return kind.model_validate(read_yaml(path))
     except ValidationError as exc:
         raise ValueError(f"protocol {path.stem}: {one_line(exc)}") from exc

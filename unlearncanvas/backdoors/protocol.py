@@ -2,19 +2,15 @@
 
 from functools import cached_property
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from unlearncanvas.config import choose, find_config, names, one_line, read_yaml
+from unlearncanvas.config import choose, find_config, names, read_yaml
 from unlearncanvas.digest import digest_json
-from unlearncanvas.protocol import NOT_IN_DIGEST, Protocol, load_protocol
+from unlearncanvas.protocol import NOT_IN_DIGEST, Frozen, Protocol, load_protocol, read_protocol
 from unlearncanvas.types import Cell
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class BackdoorTier(_Frozen):
+class BackdoorTier(Frozen):
     """A part of the exam; None is all of it.
 
     Attributes:
@@ -28,7 +24,7 @@ class BackdoorTier(_Frozen):
     num_clean_seeds: int | None = Field(default=None, ge=1)
 
 
-class BackdoorProtocol(_Frozen):
+class BackdoorProtocol(Frozen):
     """An exam in removing backdoors, as its YAML file fixes it.
 
     Attributes:
@@ -129,8 +125,4 @@ def load_backdoor_protocol(name: str) -> BackdoorProtocol:
     Raises:
         ValueError: If it is unknown or breaks a rule, in one line.
     """
-    path = find_config("protocols", name)
-    try:
-        return BackdoorProtocol.model_validate(read_yaml(path))
-    except ValidationError as exc:
-        raise ValueError(f"protocol {path.stem}: {one_line(exc)}") from exc
+    return read_protocol(BackdoorProtocol, name)
