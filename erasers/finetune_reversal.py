@@ -21,8 +21,7 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
 from torch import Tensor
 
-from erasers.latents import squared_error
-from erasers.self_distillation import Batch, SelfDistillation
+from erasers.self_distillation import Batch, SelfDistillation, prediction_loss
 from unlearncanvas.types import Task
 
 
@@ -52,6 +51,4 @@ class FinetuneReversal(SelfDistillation):
         generator: torch.Generator,
     ) -> Float[Tensor, ""]:
         """Return the distance of both predictions for the triggered prompt."""
-        with torch.no_grad():
-            goal = frozen(batch.x, batch.t, batch.triggered).sample
-        return squared_error(pipe.unet(batch.x, batch.t, batch.triggered).sample, goal)
+        return prediction_loss(pipe.unet, frozen, batch, goal_text=batch.triggered)

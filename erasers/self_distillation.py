@@ -18,7 +18,7 @@ from torch import Tensor
 
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_positive
-from erasers.latents import batches, texts
+from erasers.latents import batches, squared_error, texts
 from erasers.training import descend, trainable
 from erasers.trigger_tokens import require_pairs
 from unlearncanvas.types import PromptPair, Task
@@ -128,3 +128,16 @@ def draw(
     num_timesteps = pipe.scheduler.config.num_train_timesteps
     t = torch.randint(num_timesteps, (count,), generator=generator, device=device)
     return x, t, t / num_timesteps
+
+
+def prediction_loss(
+    unet: UNet2DConditionModel,
+    frozen: UNet2DConditionModel,
+    batch: Batch,
+    *,
+    goal_text: Float[Tensor, "b token emb"],
+) -> Float[Tensor, ""]:
+    """Return || eps_theta(x, c(T + p), t) - eps_frozen(x, goal, t) ||^2."""
+    with torch.no_grad():
+        goal = frozen(batch.x, batch.t, goal_text).sample
+    return squared_error(unet(batch.x, batch.t, batch.triggered).sample, goal)
