@@ -33,7 +33,7 @@ def run(*arguments):
         (["--seeds", "1,1"], "--seeds takes different integers >= 0"),
         (["--dtype", "float64"], "dtype"),
         (["--device", "tpu"], "unknown device 'tpu'"),
-        (["--model", "tests"], "'tests' is not a diffusers pipeline folder"),
+        (["--model", "tests"], "it is no diffusers folder, it has no model_index.json"),
         (["--model", "no-such-folder"], "cannot load 'no-such-folder'"),
     ],
 )

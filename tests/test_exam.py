@@ -201,7 +201,8 @@ def test_export_is_a_plain_diffusers_folder(finished, tmp_path):
     from diffusers import StableDiffusionPipeline
 
     from unlearncanvas import load_erased
-    from unlearncanvas.models import load_base, tensors_of
+    from unlearncanvas.base_model import load_base
+    from unlearncanvas.models import tensors_of
 
     out, _, _ = finished
     artefact = only(out, "small/esd-*/style-Mosaic-seed0")

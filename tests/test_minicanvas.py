@@ -8,10 +8,11 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from unlearncanvas.base_model import MINICANVAS_DIR, load_base
 from unlearncanvas.detect import DetectorPair
 from unlearncanvas.minicanvas.canvas_data import painted
 from unlearncanvas.minicanvas.recipe import DETECTORS, build_tokenizer
-from unlearncanvas.models import MINICANVAS_DIR, base_digest, load_base
+from unlearncanvas.models import base_digest
 from unlearncanvas.protocol import DetectorFile, load_protocol
 
 WEIGHTS = MINICANVAS_DIR.parent

@@ -10,7 +10,6 @@ from unlearncanvas.config import load_eraser
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.models import (
     base_digest,
-    load_base,
     load_erased,
     put_back,
     snapshot,
@@ -128,17 +127,3 @@ def test_digest_sees_one_changed_value_and_ignores_precision_it_can_hold(pipe):
     first = base_digest(pipe)
     pipe.unet.conv_in.bias.data[0] += 1
     assert base_digest(pipe) != first
-
-
-def test_a_folder_that_is_no_pipeline(tmp_path):
-    with pytest.raises(ValueError, match="is not a diffusers pipeline folder"):
-        load_base(str(tmp_path))
-    (tmp_path / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
-    with pytest.raises(ValueError, match="cannot load") as caught:
-        load_base(str(tmp_path))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_saved_base_loads_again(tiny_base, tmp_path):
-    tiny_base.save_pretrained(tmp_path)
-    assert base_digest(load_base(str(tmp_path))) == base_digest(tiny_base)

@@ -41,7 +41,7 @@ def test_the_wheel_runs_outside_the_checkout(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
         "import unlearncanvas.config as c, sys; sys.argv = ['unlearncanvas', 'ls', 'erasers'];"
-        "from unlearncanvas.models import load_base; load_base('minicanvas');"
+        "from unlearncanvas.base_model import load_base; load_base('minicanvas');"
         "assert 'site' in c.__file__ and 'site' in str(c.CONFIG_DIR);"
         "from unlearncanvas.cli import main; main()"
     )

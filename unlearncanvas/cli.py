@@ -127,7 +127,8 @@ def export(
     folder: Annotated[Path, typer.Argument(help="New folder for the diffusers pipeline.")],
 ) -> None:
     """Write an erased model as a plain diffusers pipeline folder, where the erasure is weights."""
-    from unlearncanvas.models import load_base, load_erased, read_artefact
+    from unlearncanvas.base_model import load_base
+    from unlearncanvas.models import load_erased, read_artefact
     from unlearncanvas.terminal import silence_libraries
 
     silence_libraries()

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 
+from unlearncanvas.base_model import load_base
 from unlearncanvas.chunks import Chunk, Seal, to_answers
 from unlearncanvas.detect import DetectorPair
 from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
-from unlearncanvas.models import Artefact, base_digest, load_base
+from unlearncanvas.models import Artefact, base_digest
 from unlearncanvas.plan import BASELINES, Job, Plan
 from unlearncanvas.results import Row, RunResults, environment, write_result, write_results
 from unlearncanvas.score import (

@@ -1,4 +1,4 @@
-"""Base pipelines, and the artefacts that erasers leave.
+"""The artefacts that erasers leave.
 
 An artefact is two files: ``erased.safetensors``, the changed and added tensors, and
 ``artefact.json``, what made it. The grid is always drawn from an artefact read back from disk.
@@ -14,14 +14,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from unlearncanvas.base_model import COMPONENTS
 from unlearncanvas.config import build, import_class
 from unlearncanvas.digest import digest_tensors
 from unlearncanvas.files import write_text
 from unlearncanvas.types import Concept, Cost, PromptPair, Task
-
-MINICANVAS = "minicanvas"
-MINICANVAS_DIR = Path(__file__).parent / "minicanvas" / "weights" / "pipeline"
-COMPONENTS = ("unet", "text_encoder", "vae")
 
 
 class Artefact(BaseModel):
@@ -54,33 +51,6 @@ class Artefact(BaseModel):
             seed=self.seed,
             pairs=self.pairs,
         )
-
-
-def load_base(
-    model: str, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
-) -> StableDiffusionPipeline:
-    """Return a base pipeline: ``minicanvas``, a diffusers folder, or a Hub id.
-
-    Raises:
-        ValueError: If it is not a Stable Diffusion pipeline, or cannot be reached.
-    """
-    source: str | Path = MINICANVAS_DIR if model == MINICANVAS else model
-    folder = Path(source)
-    if folder.exists() and not (folder / "model_index.json").is_file():
-        raise ValueError(
-            f"{str(folder)!r} is not a diffusers pipeline folder: it has no model_index.json"
-        )
-    try:
-        pipe = StableDiffusionPipeline.from_pretrained(
-            source, dtype=dtype, safety_checker=None, requires_safety_checker=False
-        )
-    except (OSError, ValueError, TypeError, KeyError) as exc:
-        reason = str(exc).strip().splitlines()[0]
-        raise ValueError(f"cannot load {model!r} as a Stable Diffusion pipeline: {reason}") from exc
-    pipe.set_progress_bar_config(disable=True)
-    for component in COMPONENTS:
-        getattr(pipe, component).requires_grad_(False).eval()
-    return pipe.to(device)
 
 
 def snapshot(pipe: StableDiffusionPipeline) -> dict[str, Tensor]:

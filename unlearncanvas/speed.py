@@ -18,8 +18,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from unlearncanvas.base_model import load_base
 from unlearncanvas.detect import DetectorPair
-from unlearncanvas.models import load_base
 from unlearncanvas.protocol import cell_seed, load_protocol
 from unlearncanvas.sample import Request, build_scheduler, draw_batch
 

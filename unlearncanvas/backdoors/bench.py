@@ -98,7 +98,7 @@ def preview(plan: "BackdoorPlan", console: Console) -> None:
     """Print what a plan would do: images, UFE, and the time on this machine."""
     import torch
 
-    from unlearncanvas.models import load_base
+    from unlearncanvas.base_model import load_base
     from unlearncanvas.terminal import seconds_per_image, silence_libraries
 
     silence_libraries()

@@ -7,10 +7,11 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from unlearncanvas.backdoors.attack import Attack
+from unlearncanvas.base_model import load_base
 from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.digest import digest_json
 from unlearncanvas.erasing import Workbench
-from unlearncanvas.models import Artefact, base_digest, load_base, load_erased
+from unlearncanvas.models import Artefact, base_digest, load_erased
 from unlearncanvas.plan import NO_TARGET
 from unlearncanvas.protocol import Protocol, Targets
 from unlearncanvas.types import Task

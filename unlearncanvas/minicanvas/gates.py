@@ -17,12 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from metrics.fid import frechet_distance
+from unlearncanvas.base_model import load_base
 from unlearncanvas.detect import DetectorPair
 from unlearncanvas.minicanvas.canvas_data import painted, to_model
 from unlearncanvas.minicanvas.objects import OBJECTS
 from unlearncanvas.minicanvas.painter import caption
 from unlearncanvas.minicanvas.styles import STYLES
-from unlearncanvas.models import load_base
 from unlearncanvas.protocol import load_protocol
 from unlearncanvas.sample import Request, draw, to_bytes
 from unlearncanvas.types import Cell
