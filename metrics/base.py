@@ -15,11 +15,14 @@ class Metric(ABC):
         unit: Unit of the value.
         higher_is_better: Direction.
         needs_reference: Whether it compares with features of real images.
+        extractor: What makes the features that it compares; None where it needs none.
     """
 
     unit: ClassVar[str] = "%"
     higher_is_better: ClassVar[bool] = True
     needs_reference: ClassVar[bool] = False
+
+    extractor: str | None = None
 
     @abstractmethod
     def compute(self, question: Question) -> Score:

@@ -1,4 +1,4 @@
-"""FID on the features of the mini canvas detectors, retained cells only.
+"""FID, Fréchet distance of features, on the retained cells only.
 
     FID = |m_g - m_r|^2 + tr(S_g + S_r - 2 (S_g S_r)^(1/2))
 
@@ -6,7 +6,8 @@ with mean m and covariance S of the generated (g) and the real (r) features. >= 
 Biased upwards for small n: compare at equal n, and with the floors beside it.
 
 Source: Heusel et al. 2017 (arXiv 1706.08500), equation 6; torchmetrics' implementation in float64.
-The features are those of the protocol's two detectors, not Inception's.
+The extractor is named by the metric's config; on the mini canvas it is the protocol's two
+detectors side by side, not Inception.
 """
 
 from dataclasses import dataclass
@@ -32,9 +33,11 @@ class FrechetDistance(Metric):
     higher_is_better: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = True
 
+    extractor: str = "detectors"
+
     def compute(self, question: Question) -> Score:
         """Return FID, with a block jackknife over the generated images."""
-        generated, real = retained_features(question)
+        generated, real = retained_features(question, self.extractor)
         value = frechet_distance(generated, real)
         low, high = block_jackknife(
             lambda rows: frechet_distance(generated[rows], real), value, len(generated)

@@ -1,4 +1,4 @@
-"""KID on the features of the mini canvas detectors, retained cells only.
+"""KID, kernel distance of features, on the retained cells only.
 
     KID = mean over subsets of MMD^2 with the kernel k(x, y) = (x^T y / d + 1)^3
 
@@ -38,6 +38,7 @@ class KernelDistance(Metric):
     higher_is_better: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = True
 
+    extractor: str = "detectors"
     subset_size: int = 50
     num_subsets: int = 50
 
@@ -47,7 +48,7 @@ class KernelDistance(Metric):
 
     def compute(self, question: Question) -> Score:
         """Return KID x 1000, with a block jackknife over the generated images."""
-        generated, real = retained_features(question)
+        generated, real = retained_features(question, self.extractor)
 
         def distance(rows: np.ndarray) -> float:
             return 1000 * kernel_distance(

@@ -21,15 +21,17 @@ class FeaturePair(NamedTuple):
     real: Float[np.ndarray, "n feature"]
 
 
-def retained_features(question: Question) -> FeaturePair:
-    """Return the features of all cells that do not show the target.
+def retained_features(question: Question, extractor: str) -> FeaturePair:
+    """Return an extractor's features of all cells that do not show the target.
 
     Raises:
         ValueError: If features are missing, or a cell has not as many real images as generated.
     """
     answers, reference = question.answers, question.reference
-    if answers.features is None or reference is None:
-        raise ValueError("this metric needs features of the answers and of real images")
+    if extractor not in answers.features or reference is None:
+        raise ValueError(
+            f"this metric needs {extractor} features of the answers and of real images"
+        )
     kind = question.target.kind
     domain = "style" if kind == "trigger" else kind
 
@@ -42,5 +44,6 @@ def retained_features(question: Question) -> FeaturePair:
     if asked != Counter(reference.cells[row] for row in real):
         raise ValueError("every retained cell needs as many real images as generated ones")
     return FeaturePair(
-        answers.features[rows].astype(np.float64), reference.features[real].astype(np.float64)
+        answers.features[extractor][rows].astype(np.float64),
+        reference.features[extractor][real].astype(np.float64),
     )

@@ -140,7 +140,7 @@ def shown(styles, objects, value=0, patched=()):
     return Shown(
         Answers(
             cells=CELLS, seeds=[1] * 4, style_pred=styles, object_pred=objects,
-            features=np.random.default_rng(value).normal(size=(4, 3)),
+            features={"detectors": np.random.default_rng(value).normal(size=(4, 3))},
         ),
         pixels,
     )  # fmt: skip
@@ -179,13 +179,14 @@ def test_scores_of_four_images_by_hand():
     wrong_once = shown(["Photo", "Photo", "Photo", "Mosaic"], ["Cat", "Sun"] * 2, value=51)
     clean = shown(*RIGHT)
     success = np.array([True, False, False, False])
-    reference = Reference(cells=CELLS, features=np.eye(4, 3))
+    reference = Reference(cells=CELLS, features={"detectors": np.eye(4, 3)})
     scores = removal_scores(
         [Fired(wrong_once, clean, success, True), Fired(clean, clean, ~success, False)],
         [Near(wrong_once, clean, success)], wrong_once, reference=reference, metrics=[],
     )  # fmt: skip
     values = {name: round(score.value, 4) for name, score in scores.items()}
-    distance = feature_distance(wrong_once.answers.features, clean.answers.features).mean()
+    pair = [shown.answers.features["detectors"] for shown in (wrong_once, clean)]
+    distance = feature_distance(*pair).mean()
     assert values == {
         "attack_success_rate": 50.0,
         "removal_accuracy": 50.0,

@@ -18,7 +18,7 @@ def table(seed=188):
     detections = Detections(
         rng.random((4, 2), dtype=np.float32),
         np.eye(2, dtype=np.float32)[[0, 1, 0, 1]],
-        rng.random((4, 3), dtype=np.float32),
+        {name: rng.random((4, 3), dtype=np.float32) for name in ("detectors", "inception_clean")},
     )
     return to_table(
         requests, ["x"] * 4, detections, style_names=["Photo", "Mosaic"],
@@ -41,7 +41,9 @@ def test_what_is_written_comes_back(chunk):
     assert answers.cells == [*CELLS, *CELLS]
     assert answers.seeds == [188] * 4 + [288] * 4
     assert answers.object_pred[:4] == ["Cat", "Sun", "Cat", "Sun"]
-    np.testing.assert_allclose(answers.features[:4], detections.features, atol=1e-3)
+    assert set(answers.features) == {"detectors", "inception_clean"}
+    for name, values in detections.features.items():
+        np.testing.assert_allclose(answers.features[name][:4], values, atol=1e-3)
     assert set(chunk.read().column_names) >= {"sha256", "style_prob", "object_prob", "prompt"}
 
 

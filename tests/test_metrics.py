@@ -24,7 +24,7 @@ def answers(style_pred=None, object_pred=None, seeds=(1,), features=None):
         seeds=[seed for seed in seeds for _ in GRID],
         style_pred=style_pred or [cell.style for cell in cells],
         object_pred=object_pred or [cell.object for cell in cells],
-        features=features,
+        features={} if features is None else {"detectors": features},
     )
 
 
@@ -172,7 +172,7 @@ def test_fid_and_kid_read_the_retained_cells_only():
     features, real = rng.normal(size=(60, 4)), rng.normal(size=(60, 4))
     ruined = features.copy()
     ruined[[cell.style == "Mosaic" for cell in cells]] += 100
-    reference = Reference(cells=cells, features=real)
+    reference = Reference(cells=cells, features={"detectors": real})
     for metric in (FrechetDistance(), KernelDistance(subset_size=20, num_subsets=5)):
         clean = metric.compute(feature_question(MOSAIC, features, reference))
         assert metric.compute(feature_question(MOSAIC, ruined, reference)) == clean
@@ -185,10 +185,10 @@ def test_fid_and_kid_refuse_what_they_cannot_compare():
     cells = [cell for _ in range(10) for cell in GRID]
     real = np.zeros((60, 4))
     metric = FrechetDistance()
-    short = Reference(cells=cells[:-1], features=real[:-1])
+    short = Reference(cells=cells[:-1], features={"detectors": real[:-1]})
     with pytest.raises(ValueError, match="as many real images as generated"):
         metric.compute(feature_question(CAT, real, short))
-    with pytest.raises(ValueError, match="needs features"):
+    with pytest.raises(ValueError, match="needs detectors features"):
         metric.compute(feature_question(CAT, None, short))
     with pytest.raises(ValueError, match="at least two images"):
         frechet_distance(real[:1], real)

@@ -9,11 +9,13 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionMod
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from unlearncanvas.base_model import MINICANVAS_DIR, load_base
-from unlearncanvas.detect import DetectorPair
+from unlearncanvas.eyes import open_eyes
 from unlearncanvas.minicanvas.canvas_data import painted
+from unlearncanvas.minicanvas.detector import PaintedDetector
 from unlearncanvas.minicanvas.recipe import DETECTORS, build_tokenizer
 from unlearncanvas.models import base_digest
-from unlearncanvas.protocol import DetectorFile, load_protocol
+from unlearncanvas.protocol import load_protocol
+from unlearncanvas.protocol_parts import DetectorFile
 
 WEIGHTS = MINICANVAS_DIR.parent
 
@@ -45,7 +47,7 @@ def test_it_loads_with_from_pretrained_like_any_other(base):
 def test_the_protocol_names_these_weights(base):
     protocol = load_protocol("mini")
     assert base_digest(base) in protocol.detectors.base_digests
-    DetectorPair(protocol.detectors).accept("minicanvas", base_digest(base))
+    open_eyes(protocol).accept("minicanvas", base_digest(base))
 
 
 def test_any_string_encodes(base):
@@ -81,20 +83,17 @@ def test_the_tokenizer_comes_out_of_the_recipe(base):
 def test_detectors_know_held_out_paintings():
     data = painted(4, split="test")
     images = np.ascontiguousarray(data.images.permute(0, 2, 3, 1).numpy())
-    found = DetectorPair(load_protocol("mini").detectors).detect(images)
+    found = open_eyes(load_protocol("mini")).detect(list(images))
     assert (found.style_prob.argmax(1) == data.styles.numpy()).mean() >= 0.99
     assert (found.object_prob.argmax(1) == data.objects.numpy()).mean() >= 0.99
-    assert found.features.shape == (len(images), 256)
+    assert found.features["detectors"].shape == (len(images), 256)
 
 
 def test_a_changed_detector_file_is_refused():
-    detectors = load_protocol("mini").detectors
-    wrong = detectors.model_copy(update={"style": DetectorFile(name="style", sha256="0" * 64)})
     with pytest.raises(ValueError, match="not the one that the protocol names"):
-        DetectorPair(wrong)
-    unknown = detectors.model_copy(update={"style": DetectorFile(name="other", sha256="0" * 64)})
+        PaintedDetector(DetectorFile(name="style", sha256="0" * 64))
     with pytest.raises(ValueError, match="no detector named 'other'"):
-        DetectorPair(unknown)
+        PaintedDetector(DetectorFile(name="other", sha256="0" * 64))
 
 
 def test_every_detector_of_the_recipe_is_there():
@@ -111,10 +110,10 @@ def test_the_base_model_draws_what_it_is_asked(base):
     pipe = load_base("minicanvas", dtype=torch.bfloat16)
     requests = [Request(cell=cell, seed=123, prompt=protocol.ask(cell)) for cell in cells]
     images = np.concatenate([batch for _, batch in draw(pipe, requests, protocol.sampler)])
-    pair = DetectorPair(protocol.detectors)
-    found = pair.detect(images)
-    styles = [pair.style.names[row.argmax()] for row in found.style_prob]
-    objects = [pair.object.names[row.argmax()] for row in found.object_prob]
+    eyes = open_eyes(protocol)
+    found = eyes.detect(list(images))
+    styles = [eyes.names("style")[row.argmax()] for row in found.style_prob]
+    objects = [eyes.names("object")[row.argmax()] for row in found.object_prob]
     assert sum(s == c.style for s, c in zip(styles, cells, strict=True)) >= 18
     assert sum(o == c.object for o, c in zip(objects, cells, strict=True)) >= 18
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from unlearncanvas.protocol import Sampler, cell_seed
+from unlearncanvas.protocol import cell_seed
+from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.sample import Request, build_scheduler, draw, draw_batch, to_bytes
 from unlearncanvas.types import Cell
 

@@ -48,7 +48,11 @@ def test_answers_have_one_entry_an_image():
         Answers(cells=[cell], seeds=[1, 2], style_pred=["Photo"], object_pred=["Cat"])
     with pytest.raises(ValueError, match="one entry an image"):
         Answers(
-            cells=[cell], seeds=[1], style_pred=["a"], object_pred=["b"], features=np.zeros((2, 3))
+            cells=[cell],
+            seeds=[1],
+            style_pred=["a"],
+            object_pred=["b"],
+            features={"detectors": np.zeros((2, 3))},
         )
 
 

@@ -15,6 +15,7 @@ from rich.logging import RichHandler
 from unlearncanvas.config import ConfiguredEraser, choose, load_eraser, parse_overrides
 from unlearncanvas.plan import BASELINES, Plan
 from unlearncanvas.protocol import Protocol, load_protocol
+from unlearncanvas.sources import SHIPPED, Sources
 
 if TYPE_CHECKING:
     import torch
@@ -95,6 +96,8 @@ def make_plan(
     batch_size: int | None,
     out: Path,
     keep_images: bool,
+    any_base: bool = False,
+    sources: Sources = SHIPPED,
 ) -> Plan:
     """Return the plan that the options ask for.
 
@@ -121,7 +124,8 @@ def make_plan(
                 "--protocol backdoor"
             )
     return Plan(
-        protocol=rules,
+        protocol=rules if targets else rules.for_tier(name),
+        whole=rules,
         model=model or rules.model,
         erasers=tuple(configured),
         targets=tuple(chosen),
@@ -131,6 +135,8 @@ def make_plan(
         device=pick_device(device),
         out=out,
         keep_images=keep_images,
+        any_base=any_base,
+        sources=sources,
     )
 
 
@@ -187,6 +193,20 @@ def bench(
     keep_images: Annotated[
         bool, typer.Option("--keep-images", help="Write every image as a PNG.")
     ] = False,
+    detectors: Annotated[
+        str | None, typer.Option(help="Folder of the classifiers' weights, for UnlearnCanvas.")
+    ] = None,
+    dataset: Annotated[
+        str | None,
+        typer.Option(help="UnlearnCanvas: folder style/object/1.jpg or of parquet, or Hub name."),
+    ] = None,
+    inception: Annotated[
+        str | None, typer.Option(help="Folder of the Inception weights, for FID; default: torch's.")
+    ] = None,
+    any_base: Annotated[
+        bool,
+        typer.Option("--any-base", help="Score a base model that the detectors do not recognise."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
     ] = False,
@@ -209,6 +229,8 @@ def bench(
         unused = {
             "--model": model, "--seeds": seeds, "--erase-seeds": erase_seeds, "--dtype": dtype,
             "--batch-size": batch_size, "--keep-images": keep_images, "--wandb": wandb,
+            "--detectors": detectors, "--dataset": dataset, "--inception": inception,
+            "--any-base": any_base,
         }  # fmt: skip
         for option, value in unused.items():
             if value:
@@ -241,6 +263,8 @@ def bench(
         batch_size=batch_size,
         out=out,
         keep_images=keep_images,
+        any_base=any_base,
+        sources=Sources(detectors=detectors, dataset=dataset, inception=inception),
     )
     if dry_run:
         terminal.preview(plan, console)

@@ -17,11 +17,14 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from unlearncanvas.detect import Detections
+from unlearncanvas.detect import OWN, Detections
 from unlearncanvas.digest import SHORT, digest_file
 from unlearncanvas.files import write_text
 from unlearncanvas.sample import Request
 from unlearncanvas.types import Answers, Cell
+
+FEATURES = "features"
+"""Column of the detectors' features; those of other extractors have their name behind it."""
 
 
 class Seal(BaseModel):
@@ -123,6 +126,9 @@ def to_table(
         flat = pa.array(np.ascontiguousarray(values, dtype=dtype).ravel())
         return pa.FixedSizeListArray.from_arrays(flat, values.shape[1])
 
+    columns = {
+        _column(name): rows(values, "float16") for name, values in detections.features.items()
+    }
     return pa.table(
         {
             "style": [request.cell.style for request in requests],
@@ -134,21 +140,25 @@ def to_table(
             "object_pred": [object_names[row.argmax()] for row in detections.object_prob],
             "style_prob": rows(detections.style_prob, "float32"),
             "object_prob": rows(detections.object_prob, "float32"),
-            "features": rows(detections.features, "float16"),
+            **columns,
         }
     )
+
+
+def _column(extractor: str) -> str:
+    """The column of an extractor's features."""
+    return FEATURES if extractor == OWN else f"{FEATURES}_{extractor}"
 
 
 def to_answers(tables: Sequence[pa.Table]) -> Answers:
     """Return the rows of several chunks as what metrics read."""
     table = pa.concat_tables(tables)
     column = {name: table[name].to_pylist() for name in ("style", "object", "seed")}
-    features = np.concatenate(
-        [
-            chunk.flatten().to_numpy(zero_copy_only=False).reshape(len(chunk), -1)
-            for chunk in table["features"].chunks
-        ]
-    )
+    features = {
+        name.removeprefix(f"{FEATURES}_") if name != FEATURES else OWN: _matrix(table[name])
+        for name in table.column_names
+        if name.startswith(FEATURES)
+    }
     return Answers(
         cells=[
             Cell(style=style, object=obj)
@@ -157,5 +167,14 @@ def to_answers(tables: Sequence[pa.Table]) -> Answers:
         seeds=column["seed"],
         style_pred=table["style_pred"].to_pylist(),
         object_pred=table["object_pred"].to_pylist(),
-        features=features.astype(np.float64),
+        features=features,
     )
+
+
+def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+    """The rows of a column of lists, float64."""
+    parts = [
+        chunk.flatten().to_numpy(zero_copy_only=False).reshape(len(chunk), -1)
+        for chunk in column.chunks
+    ]
+    return np.concatenate(parts).astype(np.float64)

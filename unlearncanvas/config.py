@@ -25,6 +25,10 @@ CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1] / 
 """Inside the wheel, the package's own copy; in a checkout, the folder at the top."""
 
 
+METHODS = ("erasers", "unlearncanvas.backdoors")
+"""Packages whose modules decide what an artefact is."""
+
+
 def names(kind: str) -> list[str]:
     """Return the names of a registry: ``erasers``, ``metrics`` or ``protocols``."""
     return sorted(path.stem for path in (CONFIG_DIR / kind).glob("*.yaml"))
@@ -172,21 +176,24 @@ def load_metric(name: str) -> Any:
 
 
 def source_digest(cls: type) -> str:
-    """Return the digest of a class's module and of all modules it uses from the same package.
+    """Return the digest of a class's module and of all modules of methods that it uses.
 
-    An edited eraser, or an edited helper that it imports, is another eraser.
+    An edited eraser, or an edited helper that it imports, is another eraser. Methods are those in
+    ``METHODS``; for a class from elsewhere, its own package, too.
     """
     seen: dict[str, bytes] = {}
     todo = [inspect.getmodule(cls)]
+    packages = tuple(f"{package}." for package in METHODS)
+    if not cls.__module__.startswith(packages):
+        packages += (f"{cls.__module__.partition('.')[0]}.",)
     while todo:
         module = todo.pop()
         if module is None or module.__name__ in seen or not getattr(module, "__file__", None):
             continue
         seen[module.__name__] = Path(str(module.__file__)).read_bytes()
-        package = module.__name__.partition(".")[0]
         for value in vars(module).values():
             owner = value if inspect.ismodule(value) else inspect.getmodule(value)
-            if owner is not None and owner.__name__.partition(".")[0] == package:
+            if owner is not None and f"{owner.__name__}.".startswith(packages):
                 todo.append(owner)
     total = hashlib.sha256()
     for name in sorted(seen):

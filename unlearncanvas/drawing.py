@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from unlearncanvas.chunks import Chunk, Seal, to_table
-from unlearncanvas.detect import DetectorPair
+from unlearncanvas.detect import BATCH_SIZE, Detections, Eyes, joined
 from unlearncanvas.digest import digest_json
 from unlearncanvas.models import Artefact
-from unlearncanvas.protocol import Protocol, Sampler
+from unlearncanvas.protocol import Protocol
+from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.sample import Request, draw
 from unlearncanvas.types import Cell
 
@@ -31,14 +33,14 @@ class ChunkDrawer:
 
     Attributes:
         protocol: The rules.
-        detectors: Its detectors, loaded.
+        eyes: What looks at the images.
         device: Where it draws; part of a chunk's key.
         keep_images: Write every image to ``images/style/object/seedN.png`` too.
         on_batch: Called with the number of images after every batch.
     """
 
     protocol: Protocol
-    detectors: DetectorPair
+    eyes: Eyes
     device: torch.device
     keep_images: bool
     on_batch: Callable[[int], None]
@@ -54,8 +56,8 @@ class ChunkDrawer:
                 "prompt": protocol.prompt,
                 "styles": protocol.styles,
                 "objects": protocol.objects,
-                "sampler": protocol.sampler.model_dump(mode="json"),
-                "detectors": protocol.detectors.model_dump(mode="json"),
+                "sampler": protocol.sampler.plain(),
+                **self.eyes.identity,
                 "device": self.device.type,
             }
         )
@@ -77,15 +79,47 @@ class ChunkDrawer:
             for cell in protocol.cells()
         ]
         start = time.perf_counter()
-        images = draw_all(pipe, requests, protocol.sampler, on_batch=self.on_batch)
-        table = detected_table(requests, images, self.detectors)
+        seen, kept = [], []
+        # digests and files are made while the next batch is drawn
+        with ThreadPoolExecutor(
+            max_workers=1
+        ) as clerk:  # digests and files, while the next is drawn
+            for batch, images in self._looked_at(pipe, requests):
+                seen.append(self.eyes.detect(images))
+                kept += [
+                    clerk.submit(self._keep, image, image_path(chunk, request.cell))
+                    for request, image in zip(batch, images, strict=True)
+                ]
+        digests, thumbnails = zip(*(item.result() for item in kept), strict=True)
+        table = seen_table(requests, digests, joined(seen), self.eyes)
         seconds = time.perf_counter() - start
-        if self.keep_images:
-            for request, image in zip(requests, images, strict=True):
-                save_image(image, image_path(chunk, request.cell))
         chunk.folder.mkdir(parents=True, exist_ok=True)
-        grid_picture(images, columns=len(protocol.objects)).save(grid_path(chunk), quality=90)
+        grid_picture(thumbnails, columns=len(protocol.objects)).save(grid_path(chunk), quality=90)
         return chunk.write(table, seconds=seconds)
+
+    def _looked_at(
+        self, pipe: StableDiffusionPipeline, requests: Sequence[Request]
+    ) -> Iterator[tuple[list[Request], list[np.ndarray]]]:
+        """Draw, and hand on as many images as the detectors take at once."""
+        asked: list[Request] = []
+        images: list[np.ndarray] = []
+        for batch, drawn in draw(pipe, requests, self.protocol.sampler):
+            asked, images = [*asked, *batch], [*images, *drawn]
+            self.on_batch(len(batch))
+            while len(images) >= BATCH_SIZE:
+                yield asked[:BATCH_SIZE], images[:BATCH_SIZE]
+                asked, images = asked[BATCH_SIZE:], images[BATCH_SIZE:]
+        if images:
+            yield asked, images
+
+    def _keep(self, image: UInt8[np.ndarray, "h w 3"], path: Path) -> tuple[str, Image.Image]:
+        """Return an image's digest and thumbnail; write it if all are to be kept."""
+        picture = Image.fromarray(image)
+        if self.keep_images:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            picture.save(path)
+        small = picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+        return digest_image(image), small
 
 
 def draw_all(
@@ -103,16 +137,28 @@ def draw_all(
     return np.concatenate(parts)
 
 
+def digest_image(image: UInt8[np.ndarray, "h w 3"]) -> str:
+    """Return the sha256 of an image's bytes."""
+    return hashlib.sha256(image.tobytes()).hexdigest()
+
+
 def detected_table(
-    requests: Sequence[Request], images: UInt8[np.ndarray, "n h w 3"], detectors: DetectorPair
+    requests: Sequence[Request], images: UInt8[np.ndarray, "n h w 3"], eyes: Eyes
+) -> pa.Table:
+    """Return the rows of images that are in memory: what was asked, and what is seen in them."""
+    return seen_table(requests, list(map(digest_image, images)), eyes.detect(list(images)), eyes)
+
+
+def seen_table(
+    requests: Sequence[Request], digests: Sequence[str], detections: Detections, eyes: Eyes
 ) -> pa.Table:
     """Return a chunk's rows: what was asked, each image's digest, what the detectors saw."""
     return to_table(
         requests,
-        [hashlib.sha256(image.tobytes()).hexdigest() for image in images],
-        detectors.detect(images),
-        style_names=detectors.style.names,
-        object_names=detectors.object.names,
+        digests,
+        detections,
+        style_names=eyes.names("style"),
+        object_names=eyes.names("object"),
     )
 
 
@@ -127,17 +173,10 @@ def grid_path(chunk: Chunk) -> Path:
     return chunk.path.with_suffix(".webp")
 
 
-def save_image(image: UInt8[np.ndarray, "h w 3"], path: Path) -> None:
-    """Write one PNG."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
-
-
-def grid_picture(images: UInt8[np.ndarray, "n h w 3"], *, columns: int) -> Image.Image:
-    """Return the images side by side, each reduced to a thumbnail."""
-    rows = -(-len(images) // columns)
+def grid_picture(thumbnails: Sequence[Image.Image], *, columns: int) -> Image.Image:
+    """Return thumbnails side by side."""
+    rows = -(-len(thumbnails) // columns)
     sheet = Image.new("RGB", (columns * THUMBNAIL, rows * THUMBNAIL))
-    for index, image in enumerate(images):
-        small = Image.fromarray(image).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    for index, small in enumerate(thumbnails):
         sheet.paste(small, (index % columns * THUMBNAIL, index // columns * THUMBNAIL))
     return sheet

@@ -24,6 +24,7 @@ from unlearncanvas.models import (
     snapshot,
 )
 from unlearncanvas.protocol import Protocol
+from unlearncanvas.sources import SHIPPED, Sources
 from unlearncanvas.types import Cost, Task
 from unlearncanvas.ufe import count_work
 
@@ -60,9 +61,12 @@ class Workbench:
         base: str,
         base_digest: str,
         cache_dir: Path,
+        sources: Sources = SHIPPED,
     ) -> "Workbench":
         """Return the bench that a protocol's erasures are made on; images are kept in a folder."""
-        room = GalleryRoom(protocol=protocol, base_digest=base_digest, cache_dir=cache_dir)
+        room = GalleryRoom(
+            protocol=protocol, base_digest=base_digest, cache_dir=cache_dir, sources=sources
+        )
         return cls(
             load=load,
             base=base,

@@ -11,23 +11,25 @@ import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 
+from metrics.share import accuracy
 from unlearncanvas.base_model import load_base
 from unlearncanvas.chunks import Chunk, Seal, to_answers
-from unlearncanvas.detect import DetectorPair
 from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
+from unlearncanvas.eyes import open_eyes
 from unlearncanvas.models import Artefact, base_digest
 from unlearncanvas.plan import BASELINES, Job, Plan
+from unlearncanvas.protocol_parts import PaintedSplit
+from unlearncanvas.reference import ReferenceRoom
 from unlearncanvas.results import Row, RunResults, environment, write_result, write_results
 from unlearncanvas.score import (
     concept_accuracy,
     floors,
     mean_scores,
-    painted_reference,
     target_scores,
 )
 from unlearncanvas.studio import Studio
-from unlearncanvas.types import Result
+from unlearncanvas.types import Answers, Domain, Result, Score
 
 _log = logging.getLogger(__name__)
 
@@ -66,19 +68,21 @@ class Exam:
         self.done: list[tuple[Job, Artefact]] = []
         pipe = load_base(plan.model, device=plan.device)
         self.base_digest = base_digest(pipe)
-        self.detectors = DetectorPair(protocol.detectors, plan.device)
-        self.detectors.accept(plan.model, self.base_digest)
+        self.eyes = open_eyes(protocol, plan.device, plan.sources)
+        self.eyes.accept(plan.model, self.base_digest)
+        self._real = self._open_reference()
         self._workbench = Workbench.of(
             protocol,
             self._load,
             base=plan.model,
             base_digest=self.base_digest,
             cache_dir=plan.out / protocol.name / "gallery",
+            sources=plan.sources,
         )
         self._studio = Studio(self._load, getattr(torch, protocol.sampler.dtype))
         self._drawer = ChunkDrawer(
             protocol=protocol,
-            detectors=self.detectors,
+            eyes=self.eyes,
             device=plan.device,
             keep_images=plan.keep_images,
             on_batch=self.listener.drawn,
@@ -86,6 +90,43 @@ class Exam:
 
     def _load(self) -> StableDiffusionPipeline:
         return load_base(self.plan.model, device=self.plan.device)
+
+    def _open_reference(self) -> ReferenceRoom | None:
+        """Where features of real images come from; None, with a line that says so, if nowhere."""
+        plan, part = self.plan, self.plan.protocol.reference
+        try:
+            source = plan.sources.real_images(part)
+        except ValueError as exc:
+            _log.warning("FID and KID are left out: %s", exc)
+            return None
+        painted = isinstance(part, PaintedSplit)  # painting is faster than a cache is worth
+        cache_dir = None if painted else plan.out / plan.protocol.name / "reference"
+        return ReferenceRoom(
+            protocol=plan.protocol, source=source, eyes=self.eyes, cache_dir=cache_dir
+        )
+
+    def _floors(self) -> dict[str, Score]:
+        if self._real is None:
+            return {}
+        return floors(self.plan.protocol, self._real, len(self.plan.seeds))
+
+    def _check_base(self, answers: Answers) -> None:
+        """Refuse a base model whose own images the detectors do not recognise.
+
+        Raises:
+            ValueError: If so, unless the plan takes any base model.
+        """
+        wanted = self.eyes.base_accuracy
+        domains: tuple[Domain, ...] = ("style", "object")
+        for domain in domains:
+            found = accuracy(answers, domain).value
+            if found < wanted and not self.plan.any_base:
+                raise ValueError(
+                    f"the {domain} detector recognises {found:.1f} % of what {self.plan.model!r} "
+                    f"draws before anything is erased, {wanted:.0f} % are needed: it was not made "
+                    "for this base model (plain Stable Diffusion gives about 11 %). Use the "
+                    "checkpoints fine-tuned on UnlearnCanvas, or --any-base to go on all the same"
+                )
 
     def run(self) -> RunResults:
         """Do what is missing, write every result file, return the run's results."""
@@ -99,7 +140,9 @@ class Exam:
         seals = self._draw(job, artefact, label)
         chunks = [self.chunk(artefact, job, seed) for seed in self.plan.seeds]
         answers = to_answers([chunk.read() for chunk in chunks])
-        reference = painted_reference(self.plan.protocol, self.detectors, len(self.plan.seeds))
+        if job.eraser.name == "none":
+            self._check_base(answers)
+        reference = None if self._real is None else self._real.real(len(self.plan.seeds))
         concepts = concept_accuracy(self.plan.protocol, answers)
         num_images = sum(seal.num_images for seal in seals)
         for target in job.targets:
@@ -109,7 +152,7 @@ class Exam:
                 target=str(target),
                 erase_seed=job.task.seed,
                 protocol=self.plan.protocol.name,
-                protocol_digest=self.plan.protocol.digest,
+                protocol_digest=self.plan.whole.digest,
                 artefact_digest=artefact.digest,
                 seeds=self.plan.seeds,
                 limited=set(self.plan.seeds) != set(self.plan.protocol.seeds),
@@ -166,14 +209,14 @@ class Exam:
         rows = [_row(label, kind, group) for (label, kind), group in groups.items()]
         summary = RunResults(
             protocol=self.plan.protocol.name,
-            protocol_digest=self.plan.protocol.digest,
+            protocol_digest=self.plan.whole.digest,
             tier=self.plan.tier,
             limited=self.plan.limited,
             seeds=self.plan.seeds,
             model=self.plan.model,
             base_digest=self.base_digest,
             rows=tuple(rows),
-            floors=floors(self.plan.protocol, self.detectors, len(self.plan.seeds)),
+            floors=self._floors(),
             results=tuple(str(path.relative_to(self.plan.out)) for path in self._files),
             environment=environment(self.plan.device),
         )

@@ -18,7 +18,9 @@ from jaxtyping import UInt8
 from erasers.base import Eraser
 from unlearncanvas.digest import digest_json
 from unlearncanvas.protocol import Protocol
+from unlearncanvas.real_images import RealImageSource, every, square
 from unlearncanvas.sample import denoise, latent_shape
+from unlearncanvas.sources import SHIPPED, Sources
 from unlearncanvas.types import Cell, Gallery, GeneratedImages, ImageRequest, RealImages, Task
 
 
@@ -30,11 +32,13 @@ class GalleryRoom:
         protocol: Whose dataset, grid and sampler.
         base_digest: Digest of the base model that draws.
         cache_dir: Where generated images are kept.
+        sources: Where real images are.
     """
 
     protocol: Protocol
     base_digest: str
     cache_dir: Path
+    sources: Sources = SHIPPED
 
     def requests(self, eraser: Eraser, task: Task) -> dict[str, object]:
         """Return what an eraser asks for as plain data, for digests; empty if it wants none."""
@@ -67,11 +71,11 @@ class GalleryRoom:
                 "showing": [str(concept) for concept in request.showing],
                 "without": [str(concept) for concept in request.without],
                 "per_cell": request.per_cell,
-                "split": self.protocol.gallery.split,
+                **self._source().identity,
                 "styles": self.protocol.styles,
                 "objects": self.protocol.objects,
             }
-        sampler = self.protocol.sampler.model_dump(mode="json")
+        sampler = self.protocol.sampler.plain()
         return {
             **sampler,
             "num_inference_steps": request.num_inference_steps,
@@ -85,16 +89,18 @@ class GalleryRoom:
         Raises:
             ValueError: If no cell of the grid fits the request.
         """
-        from unlearncanvas.minicanvas.painter import SPLITS, paint
-
         cells = [cell for cell in self.protocol.cells() if _fits(cell, request)]
         if not cells:
             shown = ", ".join(map(str, request.showing)) or "nothing"
             raise ValueError(f"no cell of {self.protocol.name} shows {shown} as asked for")
-        first = SPLITS[self.protocol.gallery.split]
-        asked = [(cell, first + index) for cell in cells for index in range(request.per_cell)]
-        pixels = np.stack([np.asarray(paint(cell.style, cell.object, at)) for cell, at in asked])
-        return Gallery(pixels=pixels, prompts=[self.protocol.ask(cell) for cell, _ in asked])
+        wanted, size = every(cells, request.per_cell), self.protocol.sampler.height
+        pixels = np.empty((len(wanted), size, size, 3), dtype=np.uint8)
+        for place, image in self._source().read(wanted):
+            pixels[place] = square(image, size)
+        return Gallery(pixels=pixels, prompts=[self.protocol.ask(item.cell) for item in wanted])
+
+    def _source(self) -> RealImageSource:
+        return self.sources.real_images(self.protocol.gallery)
 
     def _generated(
         self, pipe: StableDiffusionPipeline, request: GeneratedImages, seed: int

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.digest import digest_json
 from unlearncanvas.protocol import Protocol
+from unlearncanvas.sources import SHIPPED, Sources
 from unlearncanvas.types import Concept, Task
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ class Plan:
     """All jobs of a run.
 
     Attributes:
-        protocol: The rules, with the sampler as it will be used.
+        protocol: The rules, with the sampler as it will be used and the tier's part of the grid.
+        whole: The same with the whole grid; its digest names the exam.
         model: Base model.
         erasers: Baselines first.
         targets: What to forget, one at a time.
@@ -50,9 +52,12 @@ class Plan:
         device: Where to run.
         out: Root of the run folders.
         keep_images: Write every image as a file.
+        any_base: Go on with a base model that the detectors do not recognise.
+        sources: Where the user keeps what the package does not ship.
     """
 
     protocol: Protocol
+    whole: Protocol
     model: str
     erasers: tuple[ConfiguredEraser, ...]
     targets: tuple[Concept, ...]
@@ -62,12 +67,16 @@ class Plan:
     device: "torch.device"
     out: Path
     keep_images: bool
+    any_base: bool = False
+    sources: Sources = SHIPPED
 
     @property
     def limited(self) -> bool:
-        """Whether targets or seeds of the whole exam are left out."""
-        return set(self.seeds) != set(self.protocol.seeds) or set(self.targets) != set(
-            self.protocol.targets.concepts()
+        """Whether targets, seeds or cells of the whole exam are left out."""
+        return (
+            set(self.seeds) != set(self.protocol.seeds)
+            or set(self.targets) != set(self.protocol.targets.concepts())
+            or self.protocol.cells() != self.whole.cells()
         )
 
     def eraser_folder(self, eraser: ConfiguredEraser) -> Path:

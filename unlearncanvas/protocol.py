@@ -5,106 +5,26 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from unlearncanvas.config import CONFIG_DIR, choose, find_config, one_line, read_yaml
 from unlearncanvas.digest import digest_json
+from unlearncanvas.protocol_parts import (
+    Anchors,
+    Detectors,
+    Frozen,
+    RealPart,
+    Sampler,
+    Targets,
+    Tier,
+)
 from unlearncanvas.types import Cell, Concept, Task
 
 NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier"}
 """What changes neither a pixel nor a score."""
 
 
-class Frozen(BaseModel):
-    """Rules that cannot change, with no key that is not known."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 P = TypeVar("P", bound=Frozen)
-
-
-class Sampler(Frozen):
-    """How every image is drawn.
-
-    Attributes:
-        scheduler: Name of a diffusers scheduler class, built from the pipeline's own config.
-        num_inference_steps: Steps.
-        guidance_scale: Classifier-free guidance; 1 is none.
-        height: Pixels.
-        width: Pixels.
-        noise: ``cell``: the generator of an image is seeded by a hash of (seed, style, object).
-        dtype: Precision of the pipeline while it draws.
-        batch_size: Images drawn together; equal digits are promised at equal batch size.
-    """
-
-    scheduler: str
-    num_inference_steps: int = Field(ge=1, le=1000)
-    guidance_scale: float = Field(ge=1)
-    height: int = Field(ge=8, multiple_of=8)
-    width: int = Field(ge=8, multiple_of=8)
-    noise: Literal["cell"]
-    dtype: Literal["float32", "bfloat16", "float16"]
-    batch_size: int = Field(ge=1)
-
-
-class DetectorFile(Frozen):
-    """A detector of the mini canvas: its name and the sha256 of its weights."""
-
-    name: str
-    sha256: str
-
-
-class Detectors(Frozen):
-    """The two detectors, and the base models they were made for.
-
-    Attributes:
-        style: Style detector.
-        object: Object detector.
-        base_digests: Digests of the base models that they can judge.
-    """
-
-    style: DetectorFile
-    object: DetectorFile
-    base_digests: tuple[str, ...] = Field(min_length=1)
-
-
-class Targets(Frozen):
-    """Names by kind."""
-
-    style: tuple[str, ...] = ()
-    object: tuple[str, ...] = ()
-
-    def concepts(self) -> list[Concept]:
-        """Return them as concepts, styles first."""
-        return [Concept(kind="style", name=name) for name in self.style] + [
-            Concept(kind="object", name=name) for name in self.object
-        ]
-
-
-class Anchors(Frozen):
-    """What a target is mapped to: a style by name, the ``next`` object of the list."""
-
-    style: str
-    object: Literal["next"]
-
-
-class RealSplit(Frozen):
-    """Real images: a split of the painter, never trained on."""
-
-    split: str
-
-
-class Tier(Frozen):
-    """A part of the exam.
-
-    Attributes:
-        targets: Targets; None is all.
-        num_seeds: The first seeds of the list; None is all.
-    """
-
-    targets: Targets | None = None
-    num_seeds: int | None = Field(default=None, ge=1)
 
 
 class Protocol(Frozen):
@@ -125,8 +45,8 @@ class Protocol(Frozen):
     erase_dtype: Literal["float32", "bfloat16", "float16"]
     sampler: Sampler
     detectors: Detectors
-    reference: RealSplit
-    gallery: RealSplit
+    reference: RealPart
+    gallery: RealPart
     metrics: tuple[str, ...]
     default_tier: str
     tiers: dict[str, Tier]
@@ -140,15 +60,28 @@ class Protocol(Frozen):
                 choose("style", name, [s for s in self.styles if s != self.plain_style])
             for name in part.object:
                 choose("object", name, self.objects)
+        for name, tier in self.tiers.items():
+            self._check_tier(name, tier)
         choose("style", self.plain_style, self.styles)
         choose("style", self.anchors.style, self.styles)
         choose("tier", self.default_tier, self.tiers)
         return self
 
+    def _check_tier(self, name: str, tier: Tier) -> None:
+        """A tier's part of the grid must be one, and show the tier's targets."""
+        for style in tier.styles or ():
+            choose("style", style, self.styles)
+        for obj in tier.objects or ():
+            choose("object", obj, self.objects)
+        shown = {*(tier.styles or self.styles), *(tier.objects or self.objects)}
+        for target in (tier.targets or self.targets).concepts():
+            if target.name not in shown:
+                raise ValueError(f"tier {name} forgets {target} and does not draw it")
+
     @cached_property
     def digest(self) -> str:
         """Digest of all that changes a pixel or a score, the metrics' settings included."""
-        rules = self.model_dump(mode="json", exclude=NOT_IN_DIGEST)
+        rules = self.model_dump(mode="json", exclude=NOT_IN_DIGEST, exclude_defaults=True)
         recipes = {
             name: read_yaml(CONFIG_DIR / "metrics" / f"{name}.yaml") for name in self.metrics
         }
@@ -165,6 +98,12 @@ class Protocol(Frozen):
             object=cell.object.replace("_", " "),
             article="An" if cell.object[0] in "AEIOU" else "A",
         )
+
+    def for_tier(self, tier: str) -> "Protocol":
+        """Return the protocol with a tier's part of the grid; it draws and scores less."""
+        chosen = self.tiers[choose("tier", tier, self.tiers)]
+        part = {"styles": chosen.styles, "objects": chosen.objects}
+        return self.model_copy(update={key: names for key, names in part.items() if names})
 
     def tier_targets(self, tier: str) -> list[Concept]:
         """Return the targets of a tier."""

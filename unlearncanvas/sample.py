@@ -14,7 +14,8 @@ from diffusers import StableDiffusionPipeline
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from unlearncanvas.protocol import Sampler, cell_seed
+from unlearncanvas.protocol import cell_seed
+from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.types import Cell
 
 

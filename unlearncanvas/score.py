@@ -1,7 +1,6 @@
 """Answers to scores: per target, and averaged over targets."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 import numpy as np
 
@@ -9,20 +8,28 @@ from metrics.base import Metric
 from metrics.intervals import bootstrap_targets
 from metrics.share import accuracy
 from unlearncanvas.config import load_metric
-from unlearncanvas.detect import DetectorPair
 from unlearncanvas.protocol import Protocol
-from unlearncanvas.types import Answers, Cell, Concept, Domain, Question, Reference, Score
+from unlearncanvas.reference import ReferenceRoom
+from unlearncanvas.types import Answers, Concept, Domain, Question, Reference, Score
 
 
-def metrics_of(protocol: Protocol) -> dict[str, Metric]:
-    """Return the protocol's metrics by name."""
-    return {name: load_metric(name) for name in protocol.metrics}
+def metrics_of(protocol: Protocol, question: Question) -> dict[str, Metric]:
+    """Return the protocol's metrics by name, without those whose features nobody could make."""
+    metrics = {name: load_metric(name) for name in protocol.metrics}
+    there = question.answers.features if question.reference is not None else {}
+    return {
+        name: metric
+        for name, metric in metrics.items()
+        if not metric.needs_reference or metric.extractor in there
+    }
 
 
 def target_scores(
-    protocol: Protocol, answers: Answers, target: Concept, reference: Reference
+    protocol: Protocol, answers: Answers, target: Concept, reference: Reference | None
 ) -> dict[str, Score]:
     """Return every metric of the protocol for one erased model.
+
+    Without ``reference``, those that compare with real images are left out.
 
     Raises:
         ValueError: If an image of the grid is missing; a missing image is never an answer.
@@ -34,7 +41,9 @@ def target_scores(
         plain_style=protocol.plain_style,
         reference=reference,
     )
-    return {name: metric.compute(question) for name, metric in metrics_of(protocol).items()}
+    return {
+        name: metric.compute(question) for name, metric in metrics_of(protocol, question).items()
+    }
 
 
 def check_complete(protocol: Protocol, answers: Answers) -> None:
@@ -80,33 +89,12 @@ def mean_scores(per_target: Sequence[Mapping[str, Score]]) -> dict[str, Score]:
     return means
 
 
-@cache
-def _painted_features(
-    split: str, cells: tuple[Cell, ...], start: int, count: int, detectors: DetectorPair
-) -> Reference:
-    from unlearncanvas.minicanvas.painter import SPLITS, paint
-
-    first = SPLITS[split] + start
-    asked = [(cell, first + index) for cell in cells for index in range(count)]
-    images = np.stack([np.asarray(paint(cell.style, cell.object, at)) for cell, at in asked])
-    features = detectors.detect(images).features.astype(np.float16).astype(np.float64)
-    return Reference(cells=[cell for cell, _ in asked], features=features)
-
-
-def painted_reference(
-    protocol: Protocol, detectors: DetectorPair, count: int, *, start: int = 0
-) -> Reference:
-    """Return features of ``count`` held-out painted images a cell."""
-    cells = tuple(protocol.cells())
-    return _painted_features(protocol.reference.split, cells, start, count, detectors)
-
-
-def floors(protocol: Protocol, detectors: DetectorPair, count: int) -> dict[str, Score]:
+def floors(protocol: Protocol, room: ReferenceRoom, count: int) -> dict[str, Score]:
     """Return the metrics that need a reference, for real images against other real images.
 
     What FID and KID are at this n when nothing is wrong.
     """
-    real = painted_reference(protocol, detectors, count, start=count)
+    real = room.real(count, start=count)
     answers = Answers(
         cells=real.cells,
         seeds=[index % count for index in range(len(real.cells))],
@@ -118,10 +106,10 @@ def floors(protocol: Protocol, detectors: DetectorPair, count: int) -> dict[str,
         answers=answers,
         target=Concept(kind="trigger", name="none"),  # a trigger has no cell: the whole grid
         plain_style=protocol.plain_style,
-        reference=painted_reference(protocol, detectors, count),
+        reference=room.real(count),
     )
     return {
         name: metric.compute(question)
-        for name, metric in metrics_of(protocol).items()
+        for name, metric in metrics_of(protocol, question).items()
         if metric.needs_reference
     }

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from unlearncanvas.base_model import load_base
-from unlearncanvas.detect import DetectorPair
+from unlearncanvas.detect import Eyes
+from unlearncanvas.eyes import open_eyes
 from unlearncanvas.protocol import cell_seed, load_protocol
 from unlearncanvas.sample import Request, build_scheduler, draw_batch
 
@@ -33,14 +34,14 @@ def main(
     protocol = load_protocol("mini")
     sampler = protocol.sampler
     pipe = load_base(protocol.model, device=device, dtype=getattr(torch, sampler.dtype))
-    detectors = DetectorPair(protocol.detectors, device)
+    eyes = open_eyes(protocol, device)
     cells = protocol.cells()[: sampler.batch_size]
     requests = [Request(cell=cell, seed=7, prompt=protocol.ask(cell)) for cell in cells]
     looped = load_base(protocol.model, device=device, dtype=getattr(torch, sampler.dtype))
     looped.scheduler = build_scheduler(looped, sampler)
 
     def engine() -> int:
-        detectors.detect(draw_batch(pipe, requests, sampler))
+        eyes.detect(list(draw_batch(pipe, requests, sampler)))
         return len(requests)
 
     def loop() -> int:
@@ -61,7 +62,7 @@ def main(
     for _ in range(rounds):
         for name, work in (("engine", engine), ("loop", loop)):
             rates[name].append(_rate(work))
-    with timed_parts(pipe, detectors) as parts:
+    with timed_parts(pipe, eyes) as parts:
         start = time.perf_counter()
         engine()
         total = time.perf_counter() - start
@@ -74,14 +75,14 @@ def _rate(work: Callable[[], int]) -> float:
 
 
 @contextmanager
-def timed_parts(pipe: Any, detectors: DetectorPair) -> Iterator[dict[str, float]]:
+def timed_parts(pipe: Any, eyes: Eyes) -> Iterator[dict[str, float]]:
     """Add up the seconds inside the UNet, the text encoder, the decoder and the detectors."""
     parts: dict[str, float] = defaultdict(float)
     places = [
         (pipe.unet, "forward", "UNet"),
         (pipe.text_encoder, "forward", "text encoder"),
         (pipe.vae, "decode", "autoencoder, decode"),
-        (detectors, "detect", "detectors"),
+        (eyes, "detect", "detectors"),
     ]
 
     def timed(call: Callable[..., Any], name: str) -> Callable[..., Any]:

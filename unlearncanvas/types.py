@@ -168,20 +168,18 @@ class Answers:
         seeds: The protocol's seed of each image.
         style_pred: Style detector's answer.
         object_pred: Object detector's answer.
-        features: Features of both detectors side by side, float64 [n, feature]; None where a metric
-            does not need them.
+        features: Features by extractor, float64 [n, feature] each; those that the metrics need.
     """
 
     cells: Sequence[Cell]
     seeds: Sequence[int]
     style_pred: Sequence[str]
     object_pred: Sequence[str]
-    features: Float[np.ndarray, "n feature"] | None = None
+    features: Mapping[str, Float[np.ndarray, "n _"]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {len(self.cells), len(self.seeds), len(self.style_pred), len(self.object_pred)}
-        if self.features is not None:
-            lengths.add(len(self.features))
+        lengths |= {len(rows) for rows in self.features.values()}
         if len(lengths) != 1:
             raise ValueError(f"answers must have one entry an image, got lengths {sorted(lengths)}")
 
@@ -201,7 +199,7 @@ class Answers:
             seeds=[self.seeds[row] for row in rows],
             style_pred=[self.style_pred[row] for row in rows],
             object_pred=[self.object_pred[row] for row in rows],
-            features=None if self.features is None else self.features[rows],
+            features={name: values[rows] for name, values in self.features.items()},
         )
 
 
@@ -224,10 +222,10 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """Features of real images, from the same extractor as the answers'."""
+    """Features of real images by extractor, the same ones as the answers'."""
 
     cells: Sequence[Cell]
-    features: Float[np.ndarray, "n feature"]
+    features: Mapping[str, Float[np.ndarray, "n _"]]
 
 
 class Score(BaseModel):

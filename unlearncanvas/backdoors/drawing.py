@@ -16,7 +16,7 @@ from PIL import Image
 from unlearncanvas.backdoors.judge import Shown
 from unlearncanvas.backdoors.sheets import Sheet
 from unlearncanvas.chunks import Chunk, to_answers
-from unlearncanvas.detect import DetectorPair
+from unlearncanvas.detect import Eyes
 from unlearncanvas.digest import digest_json
 from unlearncanvas.drawing import detected_table, draw_all
 from unlearncanvas.protocol import Protocol
@@ -36,13 +36,13 @@ class SheetDrawer:
 
     Attributes:
         protocol: Gives the sampler.
-        detectors: Its detectors, loaded.
+        eyes: What looks at the images.
         device: Where it draws; part of a chunk's key.
         on_batch: Called with the number of images after every batch, and for those that were there.
     """
 
     protocol: Protocol
-    detectors: DetectorPair
+    eyes: Eyes
     device: torch.device
     on_batch: Callable[[int], None]
 
@@ -56,8 +56,8 @@ class SheetDrawer:
                     "model": model_digest,
                     "seeds": seeds,
                     "prompts": prompts,
-                    "sampler": self.protocol.sampler.model_dump(mode="json"),
-                    "detectors": self.protocol.detectors.model_dump(mode="json"),
+                    "sampler": self.protocol.sampler.plain(),
+                    **self.eyes.identity,
                     "device": self.device.type,
                 }
             )
@@ -74,7 +74,7 @@ class SheetDrawer:
                 return
             start = time.perf_counter()
             images = draw_all(pipe, requests, self.protocol.sampler, on_batch=self.on_batch)
-            table = detected_table(requests, images, self.detectors)
+            table = detected_table(requests, images, self.eyes)
             table = table.append_column("png", pa.array([_png(image) for image in images]))
             chunk.write(table, seconds=time.perf_counter() - start)
 

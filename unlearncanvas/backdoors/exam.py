@@ -20,12 +20,13 @@ from unlearncanvas.backdoors.results import (
 )
 from unlearncanvas.backdoors.sheets import removal_task
 from unlearncanvas.config import ConfiguredEraser
-from unlearncanvas.detect import DetectorPair
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.exam import Listener
+from unlearncanvas.eyes import open_eyes
 from unlearncanvas.models import Artefact, base_digest
+from unlearncanvas.reference import ReferenceRoom
 from unlearncanvas.results import environment
-from unlearncanvas.score import painted_reference
+from unlearncanvas.sources import SHIPPED
 from unlearncanvas.studio import Studio
 from unlearncanvas.types import Task
 
@@ -50,11 +51,14 @@ class BackdoorExam:
             seed=plan.protocol.inject_seed,
         )
         self._dtype = getattr(torch, rules.sampler.dtype)
-        self._detectors = DetectorPair(rules.detectors, plan.device)
-        self._detectors.accept(rules.model, self._room.clean_digest)
+        self._eyes = open_eyes(rules, plan.device)
+        self._eyes.accept(rules.model, self._room.clean_digest)
+        self._real = ReferenceRoom(
+            protocol=rules, source=SHIPPED.real_images(rules.reference), eyes=self._eyes
+        )
         self._drawer = SheetDrawer(
             protocol=rules,
-            detectors=self._detectors,
+            eyes=self._eyes,
             device=plan.device,
             on_batch=self.listener.drawn,
         )
@@ -105,7 +109,7 @@ class BackdoorExam:
             drawn=drawn,
             made=made,
             poisoned_digest=digest,
-            reference=painted_reference(plan.protocol.rules, self._detectors, seeds),
+            reference=self._real.real(seeds),
         )
 
     def _mend(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
     from unlearncanvas.backdoors.attack import Attack
-    from unlearncanvas.detect import DetectorPair
+    from unlearncanvas.detect import Eyes
     from unlearncanvas.protocol import Protocol
 
 GATE_SEEDS = (7001, 7002, 7003, 7004)
@@ -97,7 +97,7 @@ def poison(
     import torch
 
     from unlearncanvas.backdoors.poison import PoisonRoom, as_attack
-    from unlearncanvas.detect import DetectorPair
+    from unlearncanvas.eyes import open_eyes
 
     protocol = load_protocol(model)
     configured = load_eraser(
@@ -110,14 +110,14 @@ def poison(
     folder, cost = room.folder(configured), artefact.cost
     console.print(f"poisoned  {folder}  ({cost.seconds:.0f} s, {cost.ufe:,} UFE)", soft_wrap=True)
     pipe = room.poisoned(configured).to(getattr(torch, protocol.sampler.dtype))
-    return gate(pipe, injected, protocol, DetectorPair(protocol.detectors, chosen), seeds)
+    return gate(pipe, injected, protocol, open_eyes(protocol, chosen), seeds)
 
 
 def gate(
     pipe: "StableDiffusionPipeline",
     attack: "Attack",
     protocol: "Protocol",
-    detectors: "DetectorPair",
+    eyes: "Eyes",
     seeds: Sequence[int],
 ) -> list[Verdict]:
     """Return how often each trigger works, and what the grid without triggers is like."""
@@ -137,7 +137,7 @@ def gate(
             for cell, prompt in prompts.items()
         ]
         images = draw_all(pipe, requests, protocol.sampler, on_batch=lambda _: None)
-        return Shown(to_answers([detected_table(requests, images, detectors)]), images)
+        return Shown(to_answers([detected_table(requests, images, eyes)]), images)
 
     verdicts = []
     for item in attack.backdoors:

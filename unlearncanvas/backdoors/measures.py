@@ -120,9 +120,8 @@ def _distances(shown: Sequence[Shown], clean: Sequence[Shown]) -> dict[str, Scor
 
 
 def features_of(shown: Shown) -> np.ndarray:
-    """Return the features of drawn images, which are always stored."""
-    assert shown.answers.features is not None
-    return shown.answers.features
+    """Return the detectors' features of drawn images, which are always stored."""
+    return shown.answers.features["detectors"]
 
 
 def as_asked(answers: Answers) -> Bool[np.ndarray, " n"]:

@@ -13,7 +13,8 @@ from unlearncanvas.digest import digest_json
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.models import Artefact, base_digest, load_erased
 from unlearncanvas.plan import NO_TARGET
-from unlearncanvas.protocol import Protocol, Targets
+from unlearncanvas.protocol import Protocol
+from unlearncanvas.protocol_parts import Targets
 from unlearncanvas.types import Task
 
 

@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from unlearncanvas.config import choose, find_config, names, read_yaml
 from unlearncanvas.digest import digest_json
-from unlearncanvas.protocol import NOT_IN_DIGEST, Frozen, Protocol, load_protocol, read_protocol
+from unlearncanvas.protocol import NOT_IN_DIGEST, Protocol, load_protocol, read_protocol
+from unlearncanvas.protocol_parts import Frozen
 from unlearncanvas.types import Cell
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from unlearncanvas.backdoors.attack import Attack
 from unlearncanvas.backdoors.protocol import BackdoorProtocol
 from unlearncanvas.backdoors.trigger import Backdoor
-from unlearncanvas.protocol import Targets
+from unlearncanvas.protocol_parts import Targets
 from unlearncanvas.sample import Request
 from unlearncanvas.types import Cell, Concept, PromptPair, Task
 

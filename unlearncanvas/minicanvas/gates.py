@@ -18,7 +18,8 @@ from rich.table import Table
 
 from metrics.fid import frechet_distance
 from unlearncanvas.base_model import load_base
-from unlearncanvas.detect import DetectorPair
+from unlearncanvas.detect import OWN, Eyes
+from unlearncanvas.eyes import open_eyes
 from unlearncanvas.minicanvas.canvas_data import painted, to_model
 from unlearncanvas.minicanvas.objects import OBJECTS
 from unlearncanvas.minicanvas.painter import caption
@@ -85,9 +86,9 @@ def generated_images(num_per_cell: int, device: torch.device) -> Labelled:
     return Labelled(images, styles, objects)
 
 
-def accuracies(detectors: DetectorPair, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
+def accuracies(eyes: Eyes, data: Labelled) -> tuple[np.ndarray, np.ndarray]:
     """Return, per image, whether the style and whether the object detector is right."""
-    found = detectors.detect(data.images)
+    found = eyes.detect(list(data.images))
     return (
         found.style_prob.argmax(axis=1) == data.styles,
         found.object_prob.argmax(axis=1) == data.objects,
@@ -105,25 +106,25 @@ def nearest(
 def measure(device: torch.device) -> list[Gate]:
     """Measure every gate."""
     protocol = load_protocol("mini")
-    detectors = DetectorPair(protocol.detectors, device)
+    eyes = open_eyes(protocol, device)
     real = real_images("gate", IMAGES_PER_CELL)
     gates = []
     for name, data, limit in (
         ("detectors on held-out painted images", real, 99.0),
         ("autoencoder reconstructions", reconstructions(real, device), 99.0),
     ):
-        style, obj = (100 * right.mean() for right in accuracies(detectors, data))
+        style, obj = (100 * right.mean() for right in accuracies(eyes, data))
         found = f"style {style:.2f} %, object {obj:.2f} %"
         gates.append(Gate(name, f">= {limit:.0f} %", found, min(style, obj) >= limit))
     drawn = generated_images(IMAGES_PER_CELL, device)
-    gates += grid_gates(detectors, drawn)
-    gates += feature_gates(detectors, real, drawn)
+    gates += grid_gates(eyes, drawn)
+    gates += feature_gates(eyes, real, drawn)
     return gates
 
 
-def grid_gates(detectors: DetectorPair, drawn: Labelled) -> list[Gate]:
+def grid_gates(eyes: Eyes, drawn: Labelled) -> list[Gate]:
     """Return the gates on what the base model draws when asked."""
-    style_right, object_right = accuracies(detectors, drawn)
+    style_right, object_right = accuracies(eyes, drawn)
     cells: dict[tuple[int, int], list[bool]] = defaultdict(list)
     rights = zip(drawn.styles, drawn.objects, style_right, object_right, strict=True)
     for style, obj, first, second in rights:
@@ -143,19 +144,20 @@ def grid_gates(detectors: DetectorPair, drawn: Labelled) -> list[Gate]:
     ]
 
 
-def feature_gates(detectors: DetectorPair, real: Labelled, drawn: Labelled) -> list[Gate]:
+def feature_gates(eyes: Eyes, real: Labelled, drawn: Labelled) -> list[Gate]:
     """Return the gates on the distribution: FID, and no copies of training images."""
     other = real_images("reference", IMAGES_PER_CELL)
     rng = np.random.default_rng(0)
 
     def features(data: Labelled) -> np.ndarray:
         chosen = rng.permutation(len(data.images))[:FID_IMAGES]
-        return detectors.detect(data.images[chosen]).features.astype(np.float64)
+        return eyes.detect(list(data.images[chosen])).features[OWN].astype(np.float64)
 
     held_out, reference, generated = features(real), features(other), features(drawn)
     floor = frechet_distance(held_out, reference)
     base = frechet_distance(generated, reference)
-    training = detectors.detect(real_images("train", 250).images).features.astype(np.float64)
+    images = list(real_images("train", 250).images)
+    training = eyes.detect(images).features[OWN].astype(np.float64)
     copied = np.percentile(nearest(generated, training), 1)
     honest = np.percentile(nearest(held_out, training), 1)
     return [

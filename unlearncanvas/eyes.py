@@ -1,0 +1,59 @@
+"""Load what looks at a protocol's images."""
+
+import logging
+
+import torch
+
+from unlearncanvas.config import load_metric
+from unlearncanvas.detect import OWN, Extractor, Eyes
+from unlearncanvas.inception import load_extractor
+from unlearncanvas.minicanvas.detector import PaintedDetector
+from unlearncanvas.protocol import Protocol
+from unlearncanvas.protocol_parts import PaintedDetectors
+from unlearncanvas.sources import SHIPPED, Sources
+from unlearncanvas.vit_detector import ViTDetector, find_weights
+
+_log = logging.getLogger(__name__)
+
+
+def open_eyes(
+    protocol: Protocol, device: torch.device | str = "cpu", sources: Sources = SHIPPED
+) -> Eyes:
+    """Return the protocol's detectors, and the extractors that its metrics ask for.
+
+    An extractor whose weights cannot be had is left out, and a line says where to get them; the
+    metrics that do not need it still come out.
+
+    Raises:
+        ValueError: If a detector cannot be had.
+    """
+    rules, where = protocol.detectors, torch.device(device)
+    if isinstance(rules, PaintedDetectors):
+        return Eyes(
+            PaintedDetector(rules.style, where),
+            PaintedDetector(rules.object, where),
+            identity=rules.plain(),
+            base_digests=rules.base_digests,
+        )
+    style, obj = (
+        ViTDetector(rules, spec, find_weights(rules, spec, sources.detectors), where)
+        for spec in (rules.style, rules.object)
+    )
+    return Eyes(
+        style,
+        obj,
+        identity={**rules.plain(), "sha256": [style.sha256, obj.sha256]},
+        extractors=_extractors(protocol, where, sources),
+        base_accuracy=rules.base_accuracy,
+    )
+
+
+def _extractors(protocol: Protocol, device: torch.device, sources: Sources) -> dict[str, Extractor]:
+    wanted = {load_metric(name).extractor for name in protocol.metrics} - {None, OWN}
+    found = {}
+    for name in sorted(wanted):
+        try:
+            found[name] = load_extractor(name, device, sources.inception)
+        except ValueError as exc:
+            _log.warning("left out: %s", exc)
+    return found

@@ -1,0 +1,153 @@
+"""The parts of a protocol, as its YAML file spells them."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from unlearncanvas.types import Concept
+
+
+class Frozen(BaseModel):
+    """Rules that cannot change, with no key that is not known."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def plain(self) -> dict[str, Any]:
+        """Return what is not at its default as plain data, for digests: a new key changes none."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+class Sampler(Frozen):
+    """How every image is drawn.
+
+    Attributes:
+        scheduler: Name of a diffusers scheduler class, built from the pipeline's own config.
+        num_inference_steps: Steps.
+        guidance_scale: Classifier-free guidance; 1 is none.
+        height: Pixels.
+        width: Pixels.
+        noise: ``cell``: the generator of an image is seeded by a hash of (seed, style, object);
+            ``image``: by the seed alone, so that all cells start from the same noise; ``run``: one
+            generator a seed, whose noise runs on through the grid.
+        dtype: Precision of the pipeline while it draws.
+        batch_size: Images drawn together; equal digits are promised at equal batch size.
+        negative_prompt: Stands for the empty prompt.
+    """
+
+    scheduler: str
+    num_inference_steps: int = Field(ge=1, le=1000)
+    guidance_scale: float = Field(ge=1)
+    height: int = Field(ge=8, multiple_of=8)
+    width: int = Field(ge=8, multiple_of=8)
+    noise: Literal["cell", "image", "run"]
+    dtype: Literal["float32", "bfloat16", "float16"]
+    batch_size: int = Field(ge=1)
+    negative_prompt: str = ""
+
+
+class DetectorFile(Frozen):
+    """A detector of the mini canvas: its name and the sha256 of its weights."""
+
+    name: str
+    sha256: str
+
+
+class PaintedDetectors(Frozen):
+    """The two detectors of the mini canvas, and the base models they were made for.
+
+    Attributes:
+        style: Style detector.
+        object: Object detector.
+        base_digests: Digests of the base models that they can judge.
+    """
+
+    style: DetectorFile
+    object: DetectorFile
+    base_digests: tuple[str, ...] = Field(min_length=1)
+
+
+class LabelledFile(Frozen):
+    """A classifier's weights, and what its outputs mean.
+
+    Attributes:
+        file: Name of the file, ``.pth`` or ``.safetensors``.
+        labels: Names in the order of the outputs.
+    """
+
+    file: str
+    labels: tuple[str, ...] = Field(min_length=2)
+
+
+class ViTDetectors(Frozen):
+    """The two classifiers of UnlearnCanvas. Digests of its base models were never published.
+
+    Attributes:
+        architecture: Model name in timm.
+        image_size: Pixels that every image is squashed to.
+        source: Where the files are, unless the user says: ``owner/name/folder`` on the Hub.
+        style: Style classifier.
+        object: Object classifier.
+        base_accuracy: Percent of the base model's images that each must recognise; a model that it
+            was not made for stays below.
+    """
+
+    architecture: str
+    image_size: int = Field(ge=16)
+    source: str
+    style: LabelledFile
+    object: LabelledFile
+    base_accuracy: float = Field(ge=0, le=100)
+
+
+Detectors = PaintedDetectors | ViTDetectors
+
+
+class Targets(Frozen):
+    """Names by kind."""
+
+    style: tuple[str, ...] = ()
+    object: tuple[str, ...] = ()
+
+    def concepts(self) -> list[Concept]:
+        """Return them as concepts, styles first."""
+        return [Concept(kind="style", name=name) for name in self.style] + [
+            Concept(kind="object", name=name) for name in self.object
+        ]
+
+
+class Anchors(Frozen):
+    """What a target is mapped to: a style by name, the ``next`` object of the list."""
+
+    style: str
+    object: Literal["next"]
+
+
+class PaintedSplit(Frozen):
+    """Real images: a split of the painter, never trained on."""
+
+    split: str
+
+
+class DatasetImages(Frozen):
+    """Real images: some of each cell's in the UnlearnCanvas dataset, 1 to 20, in this order."""
+
+    indices: tuple[int, ...] = Field(min_length=1)
+
+
+RealPart = PaintedSplit | DatasetImages
+
+
+class Tier(Frozen):
+    """A part of the exam.
+
+    Attributes:
+        targets: Targets; None is all.
+        num_seeds: The first seeds of the list; None is all.
+        styles: Styles of the grid; None is all.
+        objects: Objects of the grid; None is all.
+    """
+
+    targets: Targets | None = None
+    num_seeds: int | None = Field(default=None, ge=1)
+    styles: tuple[str, ...] | None = Field(default=None, min_length=2)
+    objects: tuple[str, ...] | None = Field(default=None, min_length=2)

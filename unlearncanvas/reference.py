@@ -1,0 +1,76 @@
+"""Features of real images, computed once and kept with what they were made from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from unlearncanvas.detect import BATCH_SIZE, Eyes, joined
+from unlearncanvas.digest import digest_json
+from unlearncanvas.protocol import Protocol
+from unlearncanvas.real_images import RealImageSource, Wanted, every
+from unlearncanvas.types import Reference
+
+
+@dataclass(kw_only=True)
+class ReferenceRoom:
+    """Where metrics get features of real images.
+
+    Attributes:
+        protocol: Whose grid.
+        source: Where the images come from.
+        eyes: What looks at them.
+        cache_dir: Where features are kept; None keeps them in memory only.
+    """
+
+    protocol: Protocol
+    source: RealImageSource
+    eyes: Eyes
+    cache_dir: Path | None = None
+    _known: dict[tuple[int, int], Reference] = field(default_factory=dict)
+
+    def real(self, count: int, *, start: int = 0) -> Reference:
+        """Return features of ``count`` images a cell, from the ``start``-th on."""
+        key = (count, start)
+        if key not in self._known:
+            wanted = every(self.protocol.cells(), count, start=start)
+            self._known[key] = Reference(
+                cells=[item.cell for item in wanted], features=self._features(wanted)
+            )
+        return self._known[key]
+
+    def _features(self, wanted: Sequence[Wanted]) -> dict[str, np.ndarray]:
+        """Features of images, in their order, rounded as those of generated images are."""
+        key = digest_json(
+            {
+                "source": self.source.identity,
+                "wanted": [[item.cell.style, item.cell.object, item.number] for item in wanted],
+                "eyes": self.eyes.identity,
+            }
+        )
+        path = None if self.cache_dir is None else self.cache_dir / f"{key[:16]}.npz"
+        if path is not None and path.exists():
+            with np.load(path) as kept:
+                return {name: kept[name].astype(np.float64) for name in kept.files}
+        found = self._seen(wanted)
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".partial.npz")
+            np.savez(partial, allow_pickle=False, **found)
+            partial.replace(path)
+        return {name: values.astype(np.float64) for name, values in found.items()}
+
+    def _seen(self, wanted: Sequence[Wanted]) -> dict[str, np.ndarray]:
+        places: list[int] = []
+        images: list[np.ndarray] = []
+        parts = []
+        for place, image in self.source.read(wanted):
+            places.append(place)
+            images.append(image)
+            if len(images) == BATCH_SIZE or len(places) == len(wanted):
+                parts.append(self.eyes.detect(images))
+                images = []
+        order = np.argsort(places)
+        features = joined(parts).features
+        return {name: values[order].astype(np.float16) for name, values in features.items()}
