@@ -47,23 +47,26 @@ def agreement(
         raise ValueError(
             f"a ranking needs three erasers of the published table, found {', '.join(shared) or 0}"
         )
-    table = Table(title=f"measured (published) · {published['source']}", caption="as published")
+    table = Table(title=f"measured (published) · {published['source']}", caption="as published, not reproduced")
     headings = [(kind, part) for kind in _KINDS for part in PARTS]
-    for heading in ("eraser", *(f"{kind} {part}" for kind, part in headings), "published row"):
-        table.add_column(heading, justify="left" if heading.endswith("r") else "right")
+    for heading in ("eraser", *(f"{kind} {part}" for kind, part in headings)):
+        table.add_column(heading, justify="left" if heading == "eraser" else "right")
     for name in shared:
         row = published["rows"][name]
         cells = [
             f"{ours[name, kind][part]:.1f} ({row[kind][list(PARTS).index(part)]:.1f})"
             for kind, part in headings
         ]
-        table.add_row(name, *cells, row["caveat"])
+        table.add_row(name, *cells)
     table.add_section()
     table.add_row(
         "rank correlation",
         *(_cell(_correlation(published, ours, shared, *heading)) for heading in headings),
     )
     console.print(table)
+    console.print("the published rows, as far as is known:")
+    for name in shared:
+        console.print(f"  {name:6} {published['rows'][name]['caveat']}")
 
 
 def _measured(paths: Sequence[Path]) -> dict[tuple[str, str], dict[str, float]]:

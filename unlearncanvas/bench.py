@@ -104,7 +104,8 @@ def make_plan(
     Raises:
         ValueError: One line, for the first option that cannot be.
     """
-    rules = load_protocol(protocol)
+    rules, where = load_protocol(protocol), pick_device(device)
+    dtype = dtype or runnable_dtype(rules.sampler.dtype, where)
     changes = {"dtype": dtype, "batch_size": batch_size}
     sampler = rules.sampler.model_dump() | {k: v for k, v in changes.items() if v is not None}
     rules = Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
@@ -132,7 +133,7 @@ def make_plan(
         seeds=integers(seeds, "--seeds") if seeds else rules.tier_seeds(name),
         erase_seeds=integers(erase_seeds, "--erase-seeds") if erase_seeds else (rules.erase_seed,),
         tier="custom" if targets or seeds else name,
-        device=pick_device(device),
+        device=where,
         out=out,
         keep_images=keep_images,
         any_base=any_base,
@@ -151,6 +152,21 @@ def pick_device(name: str) -> "torch.device":
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"--device {name}: this machine has no usable CUDA device; use cpu")
     return torch.device(name)
+
+
+def runnable_dtype(dtype: str, device: "torch.device") -> str:
+    """Return a precision that the device computes in: a processor has no float16 worth the name.
+
+    Another precision is another protocol digest, and in every record.
+    """
+    import torch
+
+    if device.type != "cpu" or dtype == "float32":
+        return dtype
+    chosen = "bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"
+    if chosen != dtype:
+        logging.getLogger(__name__).warning("drawing in %s: no %s here", chosen, dtype)
+    return chosen
 
 
 @app.command(epilog=EXAMPLES)
