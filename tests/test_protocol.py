@@ -55,6 +55,15 @@ def test_tiers_and_names_do_not(changes):
         ({"default_tier": "none"}, "unknown tier"),
         ({"sampler": RULES["sampler"] | {"num_inference_steps": 0}}, "num_inference_steps"),
         ({"sampler": RULES["sampler"] | {"num_inference_steps": 1001}}, "num_inference_steps"),
+        ({"tiers": {"quick": {"styles": ["Photo", "Sktch"]}}}, "did you mean Sketch"),
+        (
+            {"tiers": {"quick": {"objects": ["Sun", "Cat"]}}},
+            "forgets object:Tree and does not draw",
+        ),
+        (
+            {"tiers": {"quick": {"targets": {"style": ["Sketch"]}, "styles": ["Photo", "Sketch"]}}},
+            "no style that could be retained",
+        ),
     ],
 )
 def test_a_wrong_file_is_one_line(tmp_path, changes, message):

@@ -47,7 +47,10 @@ def agreement(
         raise ValueError(
             f"a ranking needs three erasers of the published table, found {', '.join(shared) or 0}"
         )
-    table = Table(title=f"measured (published) · {published['source']}", caption="as published, not reproduced")
+    table = Table(
+        title=f"measured (published) · {published['source']}",
+        caption="as published, not reproduced",
+    )
     headings = [(kind, part) for kind in _KINDS for part in PARTS]
     for heading in ("eraser", *(f"{kind} {part}" for kind, part in headings)):
         table.add_column(heading, justify="left" if heading == "eraser" else "right")

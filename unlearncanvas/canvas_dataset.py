@@ -177,4 +177,4 @@ class ParquetImages(RealImageSource):
 def decoded(data: bytes) -> UInt8[np.ndarray, "h w 3"]:
     """Return an encoded image's pixels."""
     with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGB"))
+        return np.array(image.convert("RGB"))

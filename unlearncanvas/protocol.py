@@ -77,6 +77,8 @@ class Protocol(Frozen):
         for target in (tier.targets or self.targets).concepts():
             if target.name not in shown:
                 raise ValueError(f"tier {name} forgets {target} and does not draw it")
+        if len({*(tier.styles or self.styles)} - {self.plain_style}) < 2:
+            raise ValueError(f"tier {name} draws no style that could be retained")
 
     @cached_property
     def digest(self) -> str:

@@ -15,6 +15,9 @@ COLUMNS = (
     ("CRA on target ↑", "target_cross_domain_accuracy"),
     ("FID ↓", "fid_minicanvas"),
     ("KID x1000 ↓", "kid_minicanvas"),
+    ("FID ↓", "fid_inception_clean"),
+    ("KID x1000 ↓", "kid_inception_clean"),
+    ("FID (torchvision) ↓", "fid_inception_torchvision"),
 )
 COST = ("UFE", "seconds", "peak", "stored", "ms an image")
 
