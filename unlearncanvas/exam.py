@@ -1,13 +1,11 @@
 """The exam: erase, draw, detect and score every job of a plan; what is done already is kept."""
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol as Interface
 
-import numpy as np
 import torch
 from diffusers import StableDiffusionPipeline
 
@@ -18,17 +16,16 @@ from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.models import Artefact, base_digest
-from unlearncanvas.plan import BASELINES, Job, Plan
-from unlearncanvas.protocol_parts import PaintedSplit
-from unlearncanvas.reference import ReferenceRoom
-from unlearncanvas.results import Row, RunResults, environment, write_result, write_results
+from unlearncanvas.plan import Job, Plan
+from unlearncanvas.reference import open_reference
+from unlearncanvas.results import RunResults, environment, write_result, write_results
 from unlearncanvas.score import (
     concept_accuracy,
     floors,
-    mean_scores,
     target_scores,
 )
 from unlearncanvas.studio import Studio
+from unlearncanvas.summary import mean_rows
 from unlearncanvas.types import Answers, Domain, Result, Score
 
 _log = logging.getLogger(__name__)
@@ -70,7 +67,9 @@ class Exam:
         self.base_digest = base_digest(pipe)
         self.eyes = open_eyes(protocol, plan.device, plan.sources)
         self.eyes.accept(plan.model, self.base_digest)
-        self._real = self._open_reference()
+        self._real = open_reference(
+            protocol, self.eyes, plan.sources, plan.out / protocol.name / "reference"
+        )
         self._workbench = Workbench.of(
             protocol,
             self._load,
@@ -90,20 +89,6 @@ class Exam:
 
     def _load(self) -> StableDiffusionPipeline:
         return load_base(self.plan.model, device=self.plan.device)
-
-    def _open_reference(self) -> ReferenceRoom | None:
-        """Where features of real images come from; None, with a line that says so, if nowhere."""
-        plan, part = self.plan, self.plan.protocol.reference
-        try:
-            source = plan.sources.real_images(part)
-        except ValueError as exc:
-            _log.warning("FID and KID are left out: %s", exc)
-            return None
-        painted = isinstance(part, PaintedSplit)  # painting is faster than a cache is worth
-        cache_dir = None if painted else plan.out / plan.protocol.name / "reference"
-        return ReferenceRoom(
-            protocol=plan.protocol, source=source, eyes=self.eyes, cache_dir=cache_dir
-        )
 
     def _floors(self) -> dict[str, Score]:
         if self._real is None:
@@ -155,7 +140,7 @@ class Exam:
                 protocol_digest=self.plan.whole.digest,
                 artefact_digest=artefact.digest,
                 seeds=self.plan.seeds,
-                limited=set(self.plan.seeds) != set(self.plan.protocol.seeds),
+                limited=self.plan.limited_grid,
                 num_images=num_images,
                 scores=target_scores(self.plan.protocol, answers, target, reference),
                 concept_accuracy=concepts,
@@ -200,13 +185,6 @@ class Exam:
 
     def _summary(self, results: list[Result]) -> RunResults:
         """Average over targets, per eraser and kind, and write ``results.json``."""
-        groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
-        many = len(self.plan.erase_seeds) > 1
-        for result in results:
-            seeded = many and result.eraser not in BASELINES
-            label = f"{result.eraser} seed {result.erase_seed}" if seeded else result.eraser
-            groups[label, result.target.partition(":")[0]].append(result)
-        rows = [_row(label, kind, group) for (label, kind), group in groups.items()]
         summary = RunResults(
             protocol=self.plan.protocol.name,
             protocol_digest=self.plan.whole.digest,
@@ -215,27 +193,10 @@ class Exam:
             seeds=self.plan.seeds,
             model=self.plan.model,
             base_digest=self.base_digest,
-            rows=tuple(rows),
+            rows=mean_rows(results, name_seeds=len(self.plan.erase_seeds) > 1),
             floors=self._floors(),
             results=tuple(str(path.relative_to(self.plan.out)) for path in self._files),
             environment=environment(self.plan.device),
         )
         write_results(self.plan.run_folder(), summary)
         return summary
-
-
-def _row(label: str, kind: str, results: list[Result]) -> Row:
-    costs = [result.cost for result in results]
-    peaks = [cost.peak_memory_bytes for cost in costs if cost.peak_memory_bytes is not None]
-    return Row(
-        label=label,
-        kind="style" if kind == "style" else "object",
-        targets=tuple(result.target for result in results),
-        scores=mean_scores([result.scores for result in results]),
-        ufe=float(np.mean([cost.ufe for cost in costs])),
-        gallery_ufe=float(np.mean([cost.gallery_ufe for cost in costs])),
-        erase_seconds=float(np.mean([cost.seconds for cost in costs])),
-        stored_bytes=float(np.mean([cost.stored_bytes for cost in costs])),
-        peak_memory_bytes=max(peaks, default=None),
-        seconds_per_image=float(np.mean([result.seconds_per_image for result in results])),
-    )

@@ -71,13 +71,16 @@ class Plan:
     sources: Sources = SHIPPED
 
     @property
+    def limited_grid(self) -> bool:
+        """Whether seeds or cells of a target's grid are left out."""
+        return (
+            set(self.seeds) != set(self.whole.seeds) or self.protocol.cells() != self.whole.cells()
+        )
+
+    @property
     def limited(self) -> bool:
         """Whether targets, seeds or cells of the whole exam are left out."""
-        return (
-            set(self.seeds) != set(self.protocol.seeds)
-            or set(self.targets) != set(self.protocol.targets.concepts())
-            or self.protocol.cells() != self.whole.cells()
-        )
+        return self.limited_grid or set(self.targets) != set(self.whole.targets.concepts())
 
     def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
         """Return an eraser's folder; other settings or another source have another one."""

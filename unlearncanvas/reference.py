@@ -1,5 +1,6 @@
 """Features of real images, computed once and kept with what they were made from."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,12 @@ import numpy as np
 from unlearncanvas.detect import BATCH_SIZE, Eyes, joined
 from unlearncanvas.digest import digest_json
 from unlearncanvas.protocol import Protocol
+from unlearncanvas.protocol_parts import PaintedSplit
 from unlearncanvas.real_images import RealImageSource, Wanted, every
+from unlearncanvas.sources import Sources
 from unlearncanvas.types import Reference
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -74,3 +79,18 @@ class ReferenceRoom:
         order = np.argsort(places)
         features = joined(parts).features
         return {name: values[order].astype(np.float16) for name, values in features.items()}
+
+
+def open_reference(
+    protocol: Protocol, eyes: Eyes, sources: Sources, cache_dir: Path
+) -> ReferenceRoom | None:
+    """Return where features of real images come from; None, and a line says so, if nowhere."""
+    try:
+        source = sources.real_images(protocol.reference)
+    except ValueError as exc:
+        _log.warning("FID and KID are left out: %s", exc)
+        return None
+    painted = isinstance(protocol.reference, PaintedSplit)  # faster to paint than to cache
+    return ReferenceRoom(
+        protocol=protocol, source=source, eyes=eyes, cache_dir=None if painted else cache_dir
+    )

@@ -68,13 +68,13 @@ def _costs(rows: Sequence[Row]) -> Table:
 def cost(row: Row) -> tuple[str, ...]:
     """Return the cells under :data:`COST`; work for generated images after a plus sign."""
     gallery = f" + {row.gallery_ufe:,.0f}" if row.gallery_ufe else ""
-    peak = "not measured" if row.peak_memory_bytes is None else size(row.peak_memory_bytes)
+    unknown = "not measured"
     return (
-        f"{row.ufe:,.0f}{gallery}",
-        f"{row.erase_seconds:,.1f}",
-        peak,
-        size(row.stored_bytes),
-        f"{1000 * row.seconds_per_image:.0f}",
+        unknown if row.ufe is None else f"{row.ufe:,.0f}{gallery}",
+        unknown if row.erase_seconds is None else f"{row.erase_seconds:,.1f}",
+        unknown if row.peak_memory_bytes is None else size(row.peak_memory_bytes),
+        unknown if row.stored_bytes is None else size(row.stored_bytes),
+        unknown if row.seconds_per_image is None else f"{1000 * row.seconds_per_image:.0f}",
     )
 
 

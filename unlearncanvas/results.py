@@ -22,6 +22,8 @@ class Row(BaseModel):
         kind: Which targets it is the mean over: ``style`` or ``object``.
         ufe: Mean work of an erasure; of images generated for it, ``gallery_ufe``.
         seconds_per_image: While drawing with the erased model.
+
+    Costs are None where someone else erased and drew, and nobody counted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,12 +32,12 @@ class Row(BaseModel):
     kind: Literal["style", "object"]
     targets: tuple[str, ...]
     scores: dict[str, Score]
-    ufe: float
+    ufe: float | None
     gallery_ufe: float = 0.0
-    erase_seconds: float
-    stored_bytes: float
+    erase_seconds: float | None
+    stored_bytes: float | None
     peak_memory_bytes: int | None
-    seconds_per_image: float
+    seconds_per_image: float | None
 
 
 class RunResults(BaseModel):

@@ -19,6 +19,7 @@ from rich.table import Table
 from unlearncanvas.bench import make_plan, run_app, split
 from unlearncanvas.exam import Exam
 from unlearncanvas.files import write_text
+from unlearncanvas.report import cost
 from unlearncanvas.results import Row
 from unlearncanvas.terminal import bar, silence_libraries
 
@@ -109,7 +110,7 @@ def show(rows: dict[str, list[Row]]) -> None:
     for name, found in rows.items():
         for row in found:
             cells = [f"{row.scores[metric].value:.1f}" for _, metric in SHOWN]
-            table.add_row(name, row.kind, *cells, f"{row.ufe:,.0f}", f"{row.erase_seconds:.1f}")
+            table.add_row(name, row.kind, *cells, *cost(row)[:2])
     console.print(table)
 
 

@@ -43,7 +43,7 @@ class _Rate(ProgressColumn):
 class Bar:
     """Shows an exam's progress."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int | None) -> None:
         self._progress = progress
         self._task = progress.add_task("starting", total=total, rate=None)
         self._images, self._seconds, self._last = 0, 0.0, time.perf_counter()
@@ -70,8 +70,8 @@ class Bar:
 
 
 @contextmanager
-def bar(total: int, console: Console) -> Iterator[Bar]:
-    """Show a bar of ``total`` images."""
+def bar(total: int | None, console: Console) -> Iterator[Bar]:
+    """Show a bar of ``total`` images; None where nobody knows yet."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -281,7 +281,10 @@ class Cost(BaseModel):
 
 
 class Result(BaseModel):
-    """All that one erased model scored; the content of ``result.json``."""
+    """All that one erased model scored; the content of ``result.json``.
+
+    ``cost`` and ``seconds_per_image`` are None where someone else erased and drew.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -298,6 +301,6 @@ class Result(BaseModel):
     num_images: int
     scores: dict[str, Score]
     concept_accuracy: dict[str, Score]
-    cost: Cost
-    seconds_per_image: float
+    cost: Cost | None
+    seconds_per_image: float | None
     environment: dict[str, str]

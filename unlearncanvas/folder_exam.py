@@ -1,0 +1,135 @@
+"""The exam on images that someone else drew: detect, score, write the same result files."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from unlearncanvas.chunks import Chunk, to_answers
+from unlearncanvas.detect import BATCH_SIZE, Eyes, joined
+from unlearncanvas.digest import digest_json
+from unlearncanvas.drawing import digest_image, seen_table
+from unlearncanvas.eyes import open_eyes
+from unlearncanvas.image_folder import find_images, read_images
+from unlearncanvas.protocol import Protocol
+from unlearncanvas.reference import open_reference
+from unlearncanvas.results import RunResults, environment, write_result, write_results
+from unlearncanvas.sample import Request
+from unlearncanvas.score import concept_accuracy, floors, target_scores
+from unlearncanvas.sources import Sources
+from unlearncanvas.summary import mean_rows
+from unlearncanvas.types import Answers, Cell, Concept, Result
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderExam:
+    """Images of one method, a folder a target.
+
+    Attributes:
+        protocol: The rules that the images were drawn by.
+        name: What to call the method.
+        folders: Where each target's images are.
+        device: Where the detectors run.
+        out: Root of the run folders.
+        sources: Where the user keeps what the package does not ship.
+        on_images: Called with the number of images that were looked at.
+    """
+
+    protocol: Protocol
+    name: str
+    folders: dict[Concept, Path]
+    device: torch.device
+    out: Path
+    sources: Sources
+    on_images: Callable[[int], None]
+
+    def run(self) -> RunResults:
+        """Score every target, write its result, return the means.
+
+        Raises:
+            ValueError: If a folder is not the whole grid; nothing is scored then.
+        """
+        images = {target: find_images(path, self.protocol) for target, path in self.folders.items()}
+        seeds = {tuple(sorted(found)) for found in images.values()}
+        if len(seeds) > 1:
+            raise ValueError(f"all targets need the same seeds, found {sorted(seeds)}")
+        (common,) = seeds
+        eyes = open_eyes(self.protocol, self.device, self.sources)
+        room = open_reference(
+            self.protocol, eyes, self.sources, self.out / self.protocol.name / "reference"
+        )
+        reference = None if room is None else room.real(len(common))
+        results, files = [], []
+        for target, found in images.items():
+            answers, digest = self._look(eyes, target, found)
+            result = Result(
+                eraser=self.name,
+                settings={},
+                target=str(target),
+                erase_seed=self.protocol.erase_seed,
+                protocol=self.protocol.name,
+                protocol_digest=self.protocol.digest,
+                artefact_digest=digest,
+                seeds=common,
+                limited=common != tuple(sorted(self.protocol.seeds)),
+                num_images=len(answers.cells),
+                scores=target_scores(self.protocol, answers, target, reference),
+                concept_accuracy=concept_accuracy(self.protocol, answers),
+                cost=None,
+                seconds_per_image=None,
+                environment=environment(self.device),
+            )
+            results.append(result)
+            files.append(write_result(self._folder(target), result))
+        summary = RunResults(
+            protocol=self.protocol.name,
+            protocol_digest=self.protocol.digest,
+            tier="images",
+            limited=results[0].limited or set(images) != set(self.protocol.targets.concepts()),
+            seeds=common,
+            model="unknown",
+            base_digest="unknown",
+            rows=mean_rows(results),
+            floors={} if room is None else floors(self.protocol, room, len(common)),
+            results=tuple(str(path.relative_to(self.out)) for path in files),
+            environment=environment(self.device),
+        )
+        write_results(self.run_folder(), summary)
+        return summary
+
+    def run_folder(self) -> Path:
+        """Return where ``results.json`` goes."""
+        return self.out / self.protocol.name / f"{self.name}-images"
+
+    def _folder(self, target: Concept) -> Path:
+        return self.run_folder() / f"{target.kind}-{target.name.replace(' ', '_')}"
+
+    def _look(
+        self, eyes: Eyes, target: Concept, found: dict[int, dict[Cell, Path]]
+    ) -> tuple[Answers, str]:
+        """Return what is seen, chunk by chunk, and the digest of all images."""
+        tables, digests = [], []
+        size = {"width": self.protocol.sampler.width, "height": self.protocol.sampler.height}
+        for seed, paths in sorted(found.items()):
+            cells, seen, own = self.protocol.cells(), [], []
+            for start in range(0, len(cells), BATCH_SIZE):
+                batch = [paths[cell] for cell in cells[start : start + BATCH_SIZE]]
+                images = read_images(batch, **size)
+                seen.append(eyes.detect(images))
+                own += [digest_image(image) for image in images]
+                self.on_images(len(images))
+            requests = [
+                Request(cell=cell, seed=seed, prompt=self.protocol.ask(cell)) for cell in cells
+            ]
+            table = seen_table(requests, own, joined(seen), eyes)
+            key = digest_json({"images": own, **eyes.identity})
+            Chunk(folder=self._folder(target) / "chunks", seed=seed, key=key).write(
+                table, seconds=0.0
+            )
+            tables.append(table)
+            digests += own
+        return to_answers(tables), digest_json(digests)
