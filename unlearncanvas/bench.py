@@ -4,6 +4,7 @@ python -m unlearncanvas.bench --eraser esd
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from rich.logging import RichHandler
 from unlearncanvas.config import ConfiguredEraser, choose, load_eraser, parse_overrides
 from unlearncanvas.plan import BASELINES, Plan
 from unlearncanvas.protocol import Protocol, load_protocol
+from unlearncanvas.share import Share
 from unlearncanvas.sources import SHIPPED, Sources
 
 if TYPE_CHECKING:
@@ -142,11 +144,13 @@ def make_plan(
 
 
 def pick_device(name: str) -> "torch.device":
-    """Return the device of that name; ``auto`` is what accelerate finds."""
+    """Return the device of that name; ``auto`` is what accelerate finds, or the rank's own GPU."""
     import torch
     from accelerate import PartialState
 
     choose("device", name.partition(":")[0], ["auto", "cpu", "cuda", "mps"])
+    if name == "auto" and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if name == "auto":
         return PartialState().device
     if name.startswith("cuda") and not torch.cuda.is_available():
@@ -232,6 +236,9 @@ def bench(
     knowledge: Annotated[
         str, typer.Option(help="Backdoors: exact, or neighbour (a text near each trigger).")
     ] = "exact",
+    shard: Annotated[
+        str | None, typer.Option(help="Draw one part only, e.g. 0/8, the first of eight.")
+    ] = None,
     wandb: Annotated[
         bool, typer.Option("--wandb", help="Mirror the scores and pictures to Weights & Biases.")
     ] = False,
@@ -246,7 +253,7 @@ def bench(
             "--model": model, "--seeds": seeds, "--erase-seeds": erase_seeds, "--dtype": dtype,
             "--batch-size": batch_size, "--keep-images": keep_images, "--wandb": wandb,
             "--detectors": detectors, "--dataset": dataset, "--inception": inception,
-            "--any-base": any_base,
+            "--any-base": any_base, "--shard": shard,
         }  # fmt: skip
         for option, value in unused.items():
             if value:
@@ -282,9 +289,16 @@ def bench(
         any_base=any_base,
         sources=Sources(detectors=detectors, dataset=dataset, inception=inception),
     )
+    launched = Share.of_launcher()
     if dry_run:
         terminal.preview(plan, console)
+    elif shard is not None:
+        terminal.run_share(plan, Share.parse(shard), console)
+    elif launched.index > 0:
+        terminal.run_share(plan, launched, console)
     else:
+        if launched.count > 1:
+            terminal.run_share(plan, launched, console)
         terminal.run(plan, console, wandb=wandb)
 
 

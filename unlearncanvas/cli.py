@@ -12,6 +12,7 @@ from unlearncanvas.agreement import agreement
 from unlearncanvas.backdoors.inject import app as backdoor_app
 from unlearncanvas.bench import EXAMPLES, bench, run_app
 from unlearncanvas.config import choose, find_config, import_class, load_eraser, names, read_yaml
+from unlearncanvas.merge import merge
 from unlearncanvas.score_command import score
 from unlearncanvas.tune import tune
 
@@ -25,6 +26,7 @@ app.command(epilog=EXAMPLES)(bench)
 app.command()(tune)
 app.command()(agreement)
 app.command()(score)
+app.command()(merge)
 app.add_typer(backdoor_app, name="backdoor")
 console = Console()
 

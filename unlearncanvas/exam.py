@@ -1,8 +1,9 @@
 """The exam: erase, draw, detect and score every job of a plan; what is done already is kept."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol as Interface
 
@@ -24,6 +25,7 @@ from unlearncanvas.score import (
     floors,
     target_scores,
 )
+from unlearncanvas.share import Share
 from unlearncanvas.studio import Studio
 from unlearncanvas.summary import mean_rows
 from unlearncanvas.types import Answers, Domain, Result, Score
@@ -113,16 +115,26 @@ class Exam:
                     "checkpoints fine-tuned on UnlearnCanvas, or --any-base to go on all the same"
                 )
 
+    def draw_share(self, share: Share) -> int:
+        """Erase and draw what is missing of a part; return how many chunks are in it.
+
+        Other processes may do theirs at the same time, or the same: each chunk and each artefact
+        has a lock.
+        """
+        tasks = [(job, seed) for job in self.plan.jobs() for seed in self.plan.seeds]
+        mine = share.of(tasks)
+        for _, group in groupby(mine, key=lambda task: task[0].folder):
+            jobs, seeds = zip(*group, strict=True)
+            self._made(jobs[0], seeds)
+        return len(mine)
+
     def run(self) -> RunResults:
         """Do what is missing, write every result file, return the run's results."""
         results = [result for job in self.plan.jobs() for result in self._job(job)]
         return self._summary(results)
 
     def _job(self, job: Job) -> Iterator[Result]:
-        label = f"{job.eraser.name} {', '.join(map(str, job.task.targets))}"
-        self.listener.erasing(label)
-        artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
-        seals = self._draw(job, artefact, label)
+        artefact, seals = self._made(job, self.plan.seeds)
         chunks = [self.chunk(artefact, job, seed) for seed in self.plan.seeds]
         answers = to_answers([chunk.read() for chunk in chunks])
         if job.eraser.name == "none":
@@ -162,9 +174,16 @@ class Exam:
         """Return the base model in drawing precision."""
         return self._load().to(getattr(torch, self.plan.protocol.sampler.dtype))
 
-    def _draw(self, job: Job, artefact: Artefact, label: str) -> list[Seal]:
-        """Return the seals of all chunks of a job; draws those that are missing."""
-        chunks = [self.chunk(artefact, job, seed) for seed in self.plan.seeds]
+    def _made(self, job: Job, seeds: Sequence[int]) -> tuple[Artefact, list[Seal]]:
+        """Return a job's artefact and the seals of its chunks, made now where they are missing."""
+        label = f"{job.eraser.name} {', '.join(map(str, job.task.targets))}"
+        self.listener.erasing(label)
+        artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
+        return artefact, self._draw(job, artefact, label, seeds)
+
+    def _draw(self, job: Job, artefact: Artefact, label: str, seeds: Sequence[int]) -> list[Seal]:
+        """Return the seals of chunks of a job; draws those that are missing."""
+        chunks = [self.chunk(artefact, job, seed) for seed in seeds]
         seals = {chunk.seed: self._drawer.finished(chunk) for chunk in chunks}
         self.listener.reused(sum(seal.num_images for seal in seals.values() if seal))
         missing = [chunk for chunk in chunks if seals[chunk.seed] is None]

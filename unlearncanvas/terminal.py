@@ -29,6 +29,7 @@ from unlearncanvas.protocol import Protocol
 from unlearncanvas.report import tables
 from unlearncanvas.results import RunResults
 from unlearncanvas.sample import Request, draw_batch
+from unlearncanvas.share import Share
 from unlearncanvas.types import Concept, Result
 
 
@@ -109,6 +110,21 @@ def run(plan: Plan, console: Console, *, wandb: bool) -> RunResults:
 
         mirror(plan, results, pictures)
     return results
+
+
+def run_share(plan: Plan, share: Share, console: Console) -> None:
+    """Erase and draw a part of a plan, and say how the whole is finished."""
+    silence_libraries()
+    tasks = len(plan.jobs()) * len(plan.seeds)
+    chunks = len(share.of(range(tasks)))
+    with bar(chunks * len(plan.protocol.cells()), console) as progress:
+        Exam(plan=plan, listener=progress).draw_share(share)
+    console.print(
+        f"shard {share.index}/{share.count}: its {chunks} of {tasks} chunks are drawn. When all "
+        "are, run the same command without --shard: it draws nothing and shows the table. Folders "
+        "of several machines are put together first: unlearncanvas merge RUNS RUNS --out RUNS",
+        soft_wrap=True,
+    )
 
 
 def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:

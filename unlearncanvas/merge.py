@@ -1,0 +1,75 @@
+"""``unlearncanvas merge``: run folders of several machines, put together.
+
+Sealed chunks and artefacts are copied, torn ones are left out. Nothing is scored: the bench command
+does that, and draws nothing.
+"""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from unlearncanvas.chunks import Seal
+from unlearncanvas.digest import digest_file
+
+DERIVED = ("result.json", "results.json")
+"""Made anew from the chunks by the bench command."""
+console = Console()
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Roots of run folders (--out of bench).")],
+    out: Annotated[Path, typer.Option(help="Where everything goes; may be one of them.")],
+) -> None:
+    """Put the run folders of several machines together, whole chunks and artefacts only."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"no such run folder: {folder}")
+    counts: Counter[str] = Counter()
+    for folder in folders:
+        if folder.resolve() != out.resolve():
+            counts += _copy(folder, out)
+    console.print(
+        f"{counts['chunk']} chunks and {counts['artefact']} artefacts copied to {out}, "
+        f"{counts['torn']} torn ones left out; now run the bench command with --out {out}",
+        soft_wrap=True,
+    )
+
+
+def _copy(source: Path, out: Path) -> Counter[str]:
+    """Copy what is whole and not there yet; return how many of each kind."""
+    counts: Counter[str] = Counter()
+    for path in sorted(source.rglob("*.json")):
+        if path.name in DERIVED or path.name.endswith(".partial"):
+            continue
+        parts = _parts(path)
+        if parts is None:
+            counts["torn"] += 1
+            continue
+        place = out / path.relative_to(source)
+        if not parts or place.exists():
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        for part in parts:
+            shutil.copy2(part, place.parent / part.name)
+        shutil.copy2(path, place)  # the seal last: half a copy is none
+        counts["artefact" if path.name == "artefact.json" else "chunk"] += 1
+    return counts
+
+
+def _parts(path: Path) -> list[Path] | None:
+    """The files that a JSON file seals; none if it seals nothing, None if they are not whole."""
+    if path.name == "artefact.json":
+        tensors = path.with_name("erased.safetensors")
+        return [tensors] if tensors.is_file() else None
+    try:
+        seal = Seal.model_validate_json(path.read_text())
+    except ValueError:
+        return []
+    rows = path.with_suffix(".parquet")
+    if not rows.is_file() or digest_file(rows) != seal.sha256:
+        return None
+    return [rows, *(extra for extra in [path.with_suffix(".webp")] if extra.is_file())]
