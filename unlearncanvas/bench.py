@@ -239,6 +239,13 @@ def bench(
     shard: Annotated[
         str | None, typer.Option(help="Draw one part only, e.g. 0/8, the first of eight.")
     ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            help="Draw on a Ray cluster: local (the default), auto, or its address.",
+            metavar="[ADDRESS]",
+        ),
+    ] = None,
     wandb: Annotated[
         bool, typer.Option("--wandb", help="Mirror the scores and pictures to Weights & Biases.")
     ] = False,
@@ -254,6 +261,7 @@ def bench(
             "--batch-size": batch_size, "--keep-images": keep_images, "--wandb": wandb,
             "--detectors": detectors, "--dataset": dataset, "--inception": inception,
             "--any-base": any_base, "--shard": shard,
+            "--ray": ray,
         }  # fmt: skip
         for option, value in unused.items():
             if value:
@@ -299,7 +307,20 @@ def bench(
     else:
         if launched.count > 1:
             terminal.run_share(plan, launched, console)
+        elif ray is not None and terminal.run_on_ray(plan, ray, console):
+            console.print("the rest is there; run the same command again for what was given up")
+            raise typer.Exit(1)
         terminal.run(plan, console, wandb=wandb)
+
+
+def with_default(args: list[str], option: str, value: str) -> list[str]:
+    """Return the arguments with a value behind an option that may stand without one."""
+    filled = []
+    for place, arg in enumerate(args):
+        filled.append(arg)
+        if arg == option and (place + 1 == len(args) or args[place + 1].startswith("-")):
+            filled.append(value)
+    return filled
 
 
 def main() -> None:
@@ -315,7 +336,7 @@ def run_app(command: typer.Typer) -> None:
         handlers=[RichHandler(console=console, show_time=False, show_path=False)],
     )
     try:
-        command()
+        command(args=with_default(sys.argv[1:], "--ray", "local"))
     except (ValueError, OSError) as exc:
         message = " ".join(str(exc).split())
         Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", markup=False)

@@ -63,6 +63,11 @@ class Chunk:
         """The seal."""
         return self.path.with_suffix(".json")
 
+    def files(self) -> list[Path]:
+        """Return what a drawn chunk is kept in, the seal last."""
+        picture = self.path.with_suffix(".webp")
+        return [self.path, *([picture] if picture.is_file() else []), self.seal_path]
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the chunk; a second run waits here. The kernel frees it when a process dies."""

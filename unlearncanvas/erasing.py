@@ -101,21 +101,22 @@ class Workbench:
         A second run waits for the first; a damaged or outdated artefact is made again.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        digest = self.artefact_digest(configured, task)
         with FileLock(folder / "artefact.lock"):
-            if (folder / "artefact.json").exists():
-                try:
-                    stored, _ = read_artefact(folder)
-                except ValueError as exc:
-                    _log.warning("%s; erasing again", exc)
-                else:
-                    if stored.digest == digest:
-                        return stored
-            return self._erase(configured, task, folder, digest)
+            stored = self.stored(configured, task, folder)
+            return stored or self._erase(configured, task, folder)
 
-    def _erase(
-        self, configured: ConfiguredEraser, task: Task, folder: Path, digest: str
-    ) -> Artefact:
+    def stored(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact | None:
+        """Return the artefact in ``folder`` if it is whole and what is asked for."""
+        if not (folder / "artefact.json").exists():
+            return None
+        try:
+            found, _ = read_artefact(folder)
+        except ValueError as exc:
+            _log.warning("%s; erasing again", exc)
+            return None
+        return found if found.digest == self.artefact_digest(configured, task) else None
+
+    def _erase(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact:
         pipe, device, eraser = self._pipe, self._pipe.device, configured.eraser
         # Without the cache: it would serve an optimiser's weights as they were before its steps.
         autocast = torch.autocast(
@@ -146,7 +147,7 @@ class Workbench:
             base=self.base,
             base_digest=self.base_digest,
             erase_dtype=str(self.dtype).removeprefix("torch."),
-            digest=digest,
+            digest=self.artefact_digest(configured, task),
             tensors_digest=digest_tensors(tensors),
             cost=Cost(
                 seconds=seconds,

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol as Interface
 
 import torch
 from diffusers import StableDiffusionPipeline
@@ -16,6 +15,7 @@ from unlearncanvas.chunks import Chunk, Seal, to_answers
 from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
+from unlearncanvas.listener import Listener
 from unlearncanvas.models import Artefact, base_digest
 from unlearncanvas.plan import Job, Plan
 from unlearncanvas.reference import open_reference
@@ -31,22 +31,6 @@ from unlearncanvas.summary import mean_rows
 from unlearncanvas.types import Answers, Domain, Result, Score
 
 _log = logging.getLogger(__name__)
-
-
-class Listener(Interface):
-    """Who is told how far the exam is."""
-
-    def erasing(self, label: str) -> None:
-        """An erasure starts."""
-
-    def drawing(self, label: str) -> None:
-        """A chunk starts."""
-
-    def drawn(self, count: int) -> None:
-        """So many images of a chunk are there."""
-
-    def reused(self, count: int) -> None:
-        """So many images were there already."""
 
 
 @dataclass(kw_only=True)
@@ -125,8 +109,22 @@ class Exam:
         mine = share.of(tasks)
         for _, group in groupby(mine, key=lambda task: task[0].folder):
             jobs, seeds = zip(*group, strict=True)
-            self._made(jobs[0], seeds)
+            self.draw_seeds(jobs[0], seeds)
         return len(mine)
+
+    def draw_seeds(self, job: Job, seeds: Sequence[int]) -> list[Chunk]:
+        """Erase and draw what is missing of a job at some seeds; return their chunks."""
+        artefact, _ = self._made(job, seeds)
+        return [self.chunk(artefact, job, seed) for seed in seeds]
+
+    def stored(self, job: Job) -> Artefact | None:
+        """Return a job's artefact if it is there."""
+        return self._workbench.stored(job.eraser, job.task, job.folder)
+
+    def missing(self, job: Job, seed: int) -> bool:
+        """Whether a chunk of a stored artefact is still to be drawn."""
+        artefact = self.stored(job)
+        return artefact is None or self._drawer.finished(self.chunk(artefact, job, seed)) is None
 
     def run(self) -> RunResults:
         """Do what is missing, write every result file, return the run's results."""

@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from unlearncanvas.chunks import Seal
-from unlearncanvas.digest import digest_file
+from unlearncanvas.chunks import Chunk, Seal
 
 DERIVED = ("result.json", "results.json")
 """Made anew from the chunks by the bench command."""
@@ -69,7 +68,5 @@ def _parts(path: Path) -> list[Path] | None:
         seal = Seal.model_validate_json(path.read_text())
     except ValueError:
         return []
-    rows = path.with_suffix(".parquet")
-    if not rows.is_file() or digest_file(rows) != seal.sha256:
-        return None
-    return [rows, *(extra for extra in [path.with_suffix(".webp")] if extra.is_file())]
+    chunk = Chunk(folder=path.parent, seed=seal.seed, key=seal.key)
+    return None if chunk.seal() is None else chunk.files()[:-1]

@@ -103,6 +103,11 @@ def save_artefact(folder: Path, tensors: Mapping[str, Tensor], artefact: Artefac
     write_text(folder / "artefact.json", artefact.model_dump_json(indent=2) + "\n")
 
 
+def artefact_files(folder: Path) -> list[Path]:
+    """Return the two files of an artefact, in the order that they are written in."""
+    return [folder / "erased.safetensors", folder / "artefact.json"]
+
+
 def read_artefact(folder: Path) -> tuple[Artefact, dict[str, Tensor]]:
     """Return a stored artefact.
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import final
 
 from diffusers import StableDiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
@@ -23,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 
 from unlearncanvas.drawing import grid_path
 from unlearncanvas.exam import Exam
+from unlearncanvas.listener import Listener, Silent
 from unlearncanvas.pictures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.plan import BASELINES, Plan
 from unlearncanvas.protocol import Protocol
@@ -41,7 +43,8 @@ class _Rate(ProgressColumn):
         return Text("" if rate is None else f"{rate:.1f} images/s", style="cyan")
 
 
-class Bar:
+@final
+class Bar(Listener):
     """Shows an exam's progress."""
 
     def __init__(self, progress: Progress, total: int | None) -> None:
@@ -110,6 +113,20 @@ def run(plan: Plan, console: Console, *, wandb: bool) -> RunResults:
 
         mirror(plan, results, pictures)
     return results
+
+
+def run_on_ray(plan: Plan, address: str, console: Console) -> list[str]:
+    """Erase and draw on a Ray cluster; return a line for every task that was given up."""
+    from unlearncanvas.cluster import Driver, import_ray
+
+    import_ray()
+    silence_libraries()
+    with bar(plan.num_images(), console) as progress:
+        progress.drawing(f"draw on {address}")
+        given_up = Driver(exam=Exam(plan=plan, listener=progress), address=address).run()
+    for line in given_up:
+        console.print(f"given up: {line}", style="red", markup=False, soft_wrap=True)
+    return given_up
 
 
 def run_share(plan: Plan, share: Share, console: Console) -> None:
@@ -187,7 +204,7 @@ def seconds_per_image(pipe: StableDiffusionPipeline, protocol: Protocol, seed: i
 def preview(plan: Plan, console: Console) -> None:
     """Print what a plan would do: images, UFE, and the time on this machine."""
     silence_libraries()
-    exam = Exam(plan=plan, listener=_Silent())
+    exam = Exam(plan=plan, listener=Silent())
     sampler = plan.protocol.sampler
     per_image = seconds_per_image(exam.base_pipeline(), plan.protocol, plan.seeds[0])
     guided = 2 if sampler.guidance_scale > 1 else 1
@@ -208,19 +225,3 @@ def preview(plan: Plan, console: Console) -> None:
         f"minutes here, if nothing is there yet; protocol {plan.protocol.name} "
         f"{plan.protocol.digest[:12]}"
     )
-
-
-class _Silent:
-    """Tells nobody."""
-
-    def erasing(self, label: str) -> None:
-        pass
-
-    def drawing(self, label: str) -> None:
-        pass
-
-    def drawn(self, count: int) -> None:
-        pass
-
-    def reused(self, count: int) -> None:
-        pass

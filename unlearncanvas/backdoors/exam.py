@@ -21,8 +21,8 @@ from unlearncanvas.backdoors.results import (
 from unlearncanvas.backdoors.sheets import removal_task
 from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.erasing import Workbench
-from unlearncanvas.exam import Listener
 from unlearncanvas.eyes import open_eyes
+from unlearncanvas.listener import Listener
 from unlearncanvas.models import Artefact, base_digest
 from unlearncanvas.reference import ReferenceRoom
 from unlearncanvas.results import environment

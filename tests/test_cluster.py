@@ -1,0 +1,90 @@
+"""A real Ray cluster of two nodes on this machine; one is killed while it draws."""
+
+import time
+
+import pytest
+
+from tests.small_exam import ESD_SETTINGS, bench, numbers, write_protocol
+from unlearncanvas.bench import make_plan, with_default
+from unlearncanvas.cluster import Driver, Work
+from unlearncanvas.exam import Exam
+from unlearncanvas.listener import Silent
+
+pytest.importorskip("ray")
+quiet = pytest.mark.filterwarnings("ignore::Warning")  # Ray's own, many
+
+
+def test_the_option_may_stand_alone():
+    assert with_default(["--ray"], "--ray", "local") == ["--ray", "local"]
+    assert with_default(["--ray", "--tier", "x"], "--ray", "local") == [
+        "--ray", "local", "--tier", "x",
+    ]  # fmt: skip
+    assert with_default(["--ray", "auto"], "--ray", "local") == ["--ray", "auto"]
+
+
+def driver(protocol, out, eraser, settings=(), targets=None, **others):
+    plan = make_plan(
+        erasers=[eraser], protocol=str(protocol), model=None, tier=None, targets=targets,
+        seeds=None, erase_seeds=None, settings=list(settings), device="cpu", dtype=None,
+        batch_size=None, out=out, keep_images=False,
+    )  # fmt: skip
+    plan.run_folder().mkdir(parents=True)
+    return Driver(exam=Exam(plan=plan, listener=Silent()), **others)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes with one processor each; a worker computes with one thread."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+        second = nodes.add_node(num_cpus=1)
+        nodes.wait_for_nodes()
+        yield nodes, second
+        nodes.shutdown()
+
+
+@quiet
+@pytest.mark.slow
+def test_what_fails_three_times_is_named_and_the_rest_goes_on(cluster, tmp_path, caplog):
+    protocol = write_protocol(tmp_path)
+    one = driver(
+        protocol, tmp_path / "runs", "tests.failing_eraser:FailsOnCats", targets="Mosaic,Cat",
+        address=cluster[0].address,
+    )  # fmt: skip
+    (line,) = one.run()
+    assert line.startswith("failsoncats object:Cat: failed 3 times: ")
+    assert "nobody forgets a cat" in line
+    assert caplog.text.count("failed and runs again") == 2
+    drawn = tmp_path.glob("runs/small/failsoncats-*/style-Mosaic-seed0/chunks/*.parquet")
+    assert len(list(drawn)) == 2
+    assert one.run()  # what is there is not drawn again; the cat fails again
+
+
+@quiet
+@pytest.mark.slow
+def test_a_killed_node_costs_its_chunks_and_no_digit(cluster, tmp_path, monkeypatch, caplog):
+    nodes, second = cluster
+    protocol = write_protocol(tmp_path)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray's workers have
+    alone = bench(protocol, tmp_path / "alone")
+    assert alone.returncode == 0, alone.stderr
+    seen = []
+
+    def kill_after_three(work: Work) -> None:
+        seen.append(work)
+        if len(seen) == 3:
+            time.sleep(1)  # both nodes have their next task by now
+            nodes.remove_node(second, allow_graceful=False)
+
+    one = driver(
+        protocol, tmp_path / "runs", "esd", settings=ESD_SETTINGS[1::2], address=nodes.address,
+        on_chunk=kill_after_three,
+    )  # fmt: skip
+    assert one.run() == []
+    assert "failed and runs again" in caplog.text
+    assert len([work for work in seen if work.seed is not None]) == 10
+    one.exam.run()
+    assert numbers(tmp_path / "runs") == numbers(tmp_path / "alone")

@@ -1,0 +1,199 @@
+"""The exam on a Ray cluster: every erasure and every chunk is a task, and any node may be lost.
+
+The driver knows what is missing. An erasure comes back as files, which the driver keeps and puts
+into the object store once, so that they travel to every node once; a chunk comes back as files
+too. No shared file system is needed. A task that fails, by itself, with its worker or with its
+node, runs again; after ``ATTEMPTS`` it is given up and named, and the rest goes on.
+"""
+
+import logging
+import pickle
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from unlearncanvas.config import source_digest
+from unlearncanvas.exam import Exam
+from unlearncanvas.files import write_bytes
+from unlearncanvas.listener import Silent
+from unlearncanvas.models import artefact_files
+from unlearncanvas.plan import Job, Plan
+
+_log = logging.getLogger(__name__)
+ATTEMPTS = 3
+Files = dict[str, bytes]
+
+
+class Work(NamedTuple):
+    """One task: an erasure, or a chunk of it.
+
+    Attributes:
+        job: Place in the plan's jobs.
+        seed: The chunk's; None for the erasure.
+    """
+
+    job: int
+    seed: int | None
+
+
+def import_ray() -> ModuleType:
+    """Return the module.
+
+    Raises:
+        ValueError: If it is not installed.
+    """
+    try:
+        import ray
+    except ImportError as exc:
+        raise ValueError("--ray needs Ray: pip install 'unlearncanvas[ray]'") from exc
+    return ray
+
+
+@dataclass(kw_only=True)
+class Driver:
+    """One run of a plan's missing work on a cluster.
+
+    Attributes:
+        exam: The exam, loaded here too: it knows what is missing, and scores in the end.
+        address: The cluster's; ``local`` starts one on this machine, ``auto`` finds a running one.
+        on_chunk: Called with what came back, after it was written.
+    """
+
+    exam: Exam
+    address: str
+    on_chunk: Callable[[Work], None] = lambda _: None
+    _attempts: Counter[Work] = field(default_factory=Counter)
+    _running: dict[Any, Work] = field(default_factory=dict)
+    _erased: dict[int, Any] = field(default_factory=dict)
+
+    def run(self) -> list[str]:
+        """Do what is missing; return a line for every task that was given up.
+
+        Raises:
+            ValueError: If Ray is not installed, or the cluster does not answer.
+        """
+        ray, plan = import_ray(), self.exam.plan
+        try:
+            ray.init(
+                address=None if self.address == "local" else self.address,
+                log_to_driver=False,
+                include_dashboard=False if self.address == "local" else None,
+            )
+        except (ConnectionError, RuntimeError, ValueError) as exc:
+            reason = str(exc).strip().splitlines()[0]
+            raise ValueError(f"--ray {self.address}: no cluster there: {reason}") from exc
+        try:
+            return self._drive(ray, plan.jobs())
+        finally:
+            ray.shutdown()
+
+    def _drive(self, ray: ModuleType, jobs: Sequence[Job]) -> list[str]:
+        on_gpu = self.exam.plan.device.type == "cuda"
+        options = {"num_cpus": 1, "num_gpus": 1 if on_gpu else 0, "max_retries": 0}
+        erase, draw = (ray.remote(**options)(task) for task in (erased_files, chunk_files))
+        plan = ray.put(pickle.dumps(self.exam.plan))
+        given_up: list[str] = []
+
+        def submit(work: Work) -> None:
+            if work.seed is None:
+                self._running[erase.remote(plan, work.job)] = work
+            else:
+                files = self._erased[work.job]
+                self._running[draw.remote(plan, work.job, work.seed, files)] = work
+
+        def draw_missing(index: int) -> None:
+            self._erased[index] = ray.put(_read(artefact_files(jobs[index].folder)))
+            for seed in self.exam.plan.seeds:
+                if self.exam.missing(jobs[index], seed):
+                    submit(Work(index, seed))
+                else:
+                    self.exam.listener.reused(len(self.exam.plan.protocol.cells()))
+
+        for index, job in enumerate(jobs):
+            if self.exam.stored(job) is None:
+                submit(Work(index, None))
+            else:
+                draw_missing(index)
+        while self._running:
+            (done,), _ = ray.wait(list(self._running), num_returns=1)
+            work = self._running.pop(done)
+            job = jobs[work.job]
+            try:
+                files: Files = ray.get(done)
+            except (ray.exceptions.RayError, OSError) as exc:
+                line = self._failed(work, job, exc)
+                if line is None:
+                    submit(work)
+                else:
+                    given_up.append(line)
+                continue
+            _write(job.folder if work.seed is None else job.folder / "chunks", files)
+            if work.seed is None:
+                draw_missing(work.job)
+            else:
+                self.exam.listener.drawn(len(self.exam.plan.protocol.cells()))
+            self.on_chunk(work)
+        return given_up
+
+    def _failed(self, work: Work, job: Job, exc: Exception) -> str | None:
+        """Count a failure; return what is given up, None while it may run again."""
+        self._attempts[work] += 1
+        what = f"{job.eraser.name} {', '.join(map(str, job.task.targets))}"
+        what += "" if work.seed is None else f" seed {work.seed}"
+        reason = str(exc).strip().splitlines()[-1]
+        if self._attempts[work] < ATTEMPTS:
+            _log.warning("%s failed and runs again: %s", what, reason)
+            return None
+        return f"{what}: failed {ATTEMPTS} times: {reason}"
+
+
+@cache
+def _exam_of(plan: bytes) -> Exam:
+    """A worker's exam, loaded once, in a folder of its own.
+
+    Raises:
+        ValueError: If this node has another version of an eraser.
+    """
+    from unlearncanvas.terminal import silence_libraries
+
+    silence_libraries()
+    asked: Plan = pickle.loads(plan)
+    for eraser in asked.erasers:
+        if source_digest(type(eraser.eraser)) != eraser.source_digest:
+            raise ValueError(f"this node has another version of {eraser.name}; install the same")
+    scratch = Path(tempfile.mkdtemp(prefix="unlearncanvas-"))
+    return Exam(plan=replace(asked, out=scratch), listener=Silent())
+
+
+def erased_files(plan: bytes, index: int) -> Files:
+    """Erase, and return the artefact's files. Runs on a worker."""
+    exam = _exam_of(plan)
+    job = exam.plan.jobs()[index]
+    exam.draw_seeds(job, [])
+    return _read(artefact_files(job.folder))
+
+
+def chunk_files(plan: bytes, index: int, seed: int, artefact: Files) -> Files:
+    """Draw a chunk of a stored erasure, and return its files. Runs on a worker."""
+    exam = _exam_of(plan)
+    job = exam.plan.jobs()[index]
+    if exam.stored(job) is None:
+        _write(job.folder, artefact)
+    (chunk,) = exam.draw_seeds(job, [seed])
+    return _read(chunk.files())
+
+
+def _read(paths: Sequence[Path]) -> Files:
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def _write(folder: Path, files: Files) -> None:
+    """Write files in their order, the one that seals the others last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        write_bytes(folder / name, data)
