@@ -1,0 +1,66 @@
+"""What stands in examples/ is what the command line takes."""
+
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from unlearncanvas.bench import app, with_default
+from unlearncanvas.config import choose, names
+from unlearncanvas.share import Share
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def commands():
+    texts = [path.read_text().replace("\\\n", " ") for path in sorted(EXAMPLES.glob("*.sh"))]
+    job = yaml.safe_load((EXAMPLES / "kuberay.yaml").read_text())
+    texts.append(job["spec"]["entrypoint"])
+    return [
+        found for text in texts for found in re.findall(r"-m unlearncanvas\.bench ([^\"#]+)", text)
+    ]
+
+
+def test_there_is_one_of_each():
+    assert len(commands()) == 3
+
+
+@pytest.mark.parametrize("line", commands())
+def test_the_bench_command_takes_it(line):
+    arguments = with_default(shlex.split(line), "--ray", "local")
+    options = typer.main.get_command(app).make_context("bench", arguments).params
+    choose("protocol", options["protocol"], names("protocols"))
+    for eraser in options["eraser"]:
+        choose("eraser", eraser, names("erasers"))
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.sh")), ids=lambda path: path.name)
+def test_the_shell_can_read_it(script):
+    done = subprocess.run(["bash", "-n", str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_array_of_slurm_is_the_shards():
+    """Slurm's own variables, as an array of eight sets them, name eight shards."""
+    text = (EXAMPLES / "slurm.sh").read_text()
+    first, last = map(int, re.search(r"--array=(\d+)-(\d+)", text).groups())
+    assert first == 0
+    template = re.search(r"--shard (\S+?)\"", text)[1].replace("\\", "")
+    for task in range(first, last + 1):
+        shard = template.replace("$SLURM_ARRAY_TASK_ID", str(task))
+        shard = shard.replace("$SLURM_ARRAY_TASK_COUNT", str(last - first + 1))
+        assert Share.parse(shard) == Share(index=task, count=8)
+
+
+def test_the_manifest_asks_for_a_gpu_everywhere():
+    spec = yaml.safe_load((EXAMPLES / "kuberay.yaml").read_text())["spec"]
+    groups = [spec["rayClusterSpec"]["headGroupSpec"], *spec["rayClusterSpec"]["workerGroupSpecs"]]
+    for group in groups:
+        (container,) = group["template"]["spec"]["containers"]
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    pinned = (EXAMPLES.parent / "constraints.txt").read_text()
+    assert f"ray=={spec['rayClusterSpec']['rayVersion']}\n" in pinned
