@@ -20,10 +20,17 @@ from unlearncanvas.types import Question, Score
 @final
 @dataclass(frozen=True, kw_only=True)
 class CrossDomainRetainAccuracy(Metric):
-    """Share of the images without the target in which the other domain is right."""
+    """Share of the images without the target in which the other domain is right.
+
+    Attributes:
+        with_target: Average over the whole grid, as the release's README does.
+    """
+
+    with_target: bool = False
 
     def compute(self, question: Question) -> Score:
-        """Return CRA over the cells without the target."""
-        domain = target_domain(question)
-        keep = question.answers.asked(domain) != question.target.name
-        return accuracy(question.answers.select(keep), other(domain))
+        """Return CRA over the cells without the target, or over all."""
+        domain, answers = target_domain(question), question.answers
+        if not self.with_target:
+            answers = answers.select(answers.asked(domain) != question.target.name)
+        return accuracy(answers, other(domain))

@@ -20,13 +20,19 @@ from unlearncanvas.types import Question, Score
 @final
 @dataclass(frozen=True, kw_only=True)
 class InDomainRetainAccuracy(Metric):
-    """Share of the other concepts' images in which the same detector finds what was asked for."""
+    """Share of the other concepts' images in which the same detector finds what was asked for.
+
+    Attributes:
+        with_plain_style: Count the plain style, too, another reading of the published text.
+    """
+
+    with_plain_style: bool = False
 
     def compute(self, question: Question) -> Score:
         """Return IRA over the cells without the target and, for styles, without the plain one."""
         domain = target_domain(question)
         asked = question.answers.asked(domain)
         keep = asked != question.target.name
-        if domain == "style":
+        if domain == "style" and not self.with_plain_style:
             keep &= asked != question.plain_style
         return accuracy(question.answers.select(keep), domain)

@@ -7,9 +7,10 @@ from unlearncanvas.chunks import Chunk, to_answers, to_table
 from unlearncanvas.detect import Detections
 from unlearncanvas.sample import Request
 from unlearncanvas.score import check_complete
-from unlearncanvas.types import Answers, Cell
+from unlearncanvas.types import Answers, Cell, Concept
 
 CELLS = [Cell(style=style, object=obj) for style in ("Photo", "Mosaic") for obj in ("Cat", "Sun")]
+MOSAIC = Concept(kind="style", name="Mosaic")
 
 
 def table(seed=188):
@@ -69,10 +70,10 @@ def test_a_missing_image_is_an_error_never_an_answer(chunk):
         update={"styles": ("Photo", "Mosaic"), "objects": ("Cat", "Sun")}
     )
     whole = to_answers([table()[0]])
-    check_complete(protocol, whole)
+    check_complete(protocol, whole, MOSAIC)
     part = whole.select(np.array([True, True, True, False]))
     with pytest.raises(ValueError, match="needs 4 images, got 3, 1 missing"):
-        check_complete(protocol, part)
+        check_complete(protocol, part, MOSAIC)
     twice = Answers(
         cells=[*whole.cells, whole.cells[0]],
         seeds=[*whole.seeds, whole.seeds[0]],
@@ -80,4 +81,4 @@ def test_a_missing_image_is_an_error_never_an_answer(chunk):
         object_pred=[*whole.object_pred, "Cat"],
     )
     with pytest.raises(ValueError, match="needs 4 images, got 5"):
-        check_complete(protocol, twice)
+        check_complete(protocol, twice, MOSAIC)

@@ -5,7 +5,7 @@ import yaml
 
 from unlearncanvas.config import find_config, read_yaml
 from unlearncanvas.protocol import Protocol, load_protocol
-from unlearncanvas.types import Concept
+from unlearncanvas.types import Cell, Concept
 
 RULES = read_yaml(find_config("protocols", "mini"))
 
@@ -53,6 +53,8 @@ def test_tiers_and_names_do_not(changes):
         ({"targets": {"style": ["Photo"]}}, "unknown style 'Photo'"),
         ({"targets": {"object": ["Dog"]}}, "unknown object 'Dog'"),
         ({"default_tier": "none"}, "unknown tier"),
+        ({"retain_every": 11}, "retain_every 11 leaves concepts without a cell"),
+        ({"variants": {"esd": {"sampler": {"height": 32}}}}, "unknown sampler setting of esd"),
         ({"sampler": RULES["sampler"] | {"num_inference_steps": 0}}, "num_inference_steps"),
         ({"sampler": RULES["sampler"] | {"num_inference_steps": 1001}}, "num_inference_steps"),
         ({"tiers": {"quick": {"styles": ["Photo", "Sktch"]}}}, "did you mean Sketch"),
@@ -72,6 +74,75 @@ def test_a_wrong_file_is_one_line(tmp_path, changes, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_protocol(str(path))
     assert "\n" not in str(caught.value)
+
+
+def test_a_base_gives_what_a_file_does_not_say(tmp_path):
+    path = tmp_path / "fast.yaml"
+    path.write_text("base: mini\nname: mine\nsampler: {num_inference_steps: 3}\n")
+    mine, mini = load_protocol(str(path)), load_protocol("mini")
+    assert mine.sampler == mini.sampler.model_copy(update={"num_inference_steps": 3})
+    assert (mine.styles, mine.detectors, mine.name) == (mini.styles, mini.detectors, "mine")
+    assert mine.digest != mini.digest
+
+
+DIGESTS = {
+    "mini": "0def3984a8ff",
+    "mini-tune": "8953beca2ccc",
+}
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_digests_are_pinned(name):
+    """Results that are published name these: who changes one has made another exam."""
+    assert load_protocol(name).digest[:12] == DIGESTS[name]
+
+
+def test_the_whole_of_unlearncanvas_has_357_000_images():
+    protocol = load_protocol("unlearncanvas")
+    assert protocol.num_images(protocol.tier_targets("full"), protocol.tier_seeds("full")) == 357000
+
+
+def test_a_thinned_grid_keeps_the_target_whole_and_every_concept():
+    protocol = changed(retain_every=4)
+    for target in protocol.targets.concepts():
+        cells = protocol.cells_for(target)
+        assert sum(target.name in (cell.style, cell.object) for cell in cells) == 10
+        assert {cell.style for cell in cells} == set(protocol.styles)
+        assert {cell.object for cell in cells} == set(protocol.objects)
+        assert len(cells) < 36
+    assert protocol.digest != changed().digest
+
+
+PHOTO, GOGH = Cell(style="Photo", object="Architectures"), Cell(style="Van Gogh", object="Cats")
+
+
+@pytest.mark.parametrize(
+    ("eraser", "photo", "gogh"),
+    [
+        ("none", "A Architectures image in Photo style.", "A Cats image in Van Gogh style."),
+        ("esd", "A Architectures image in Seed Images style.", "A Cats image in Van Gogh style."),
+        ("fmn", "A Architectures image in Seed_Images style", "A Cats image in Van_Gogh style"),
+    ],
+)
+def test_the_release_asked_each_method_in_its_own_way(eraser, photo, gogh):
+    protocol = load_protocol("unlearncanvas-official").for_eraser(eraser)
+    assert (protocol.ask(PHOTO), protocol.ask(GOGH)) == (photo, gogh)
+
+
+def test_the_release_sampled_each_method_in_its_own_way():
+    """unlearncanvas.md, section 3b."""
+    protocol = load_protocol("unlearncanvas-official")
+    found = {
+        name: protocol.for_eraser(name).sampler
+        for name in ("esd", "ca", "uce", "fmn", "spm", "seot")
+    }
+    for name in ("esd", "ca"):
+        assert (found[name].scheduler, found[name].noise) == ("DDIMScheduler", "run")
+    assert (found["uce"].scheduler, found["uce"].noise) == ("LMSDiscreteScheduler", "image")
+    assert (found["fmn"].scheduler, found["fmn"].noise) == ("PNDMScheduler", "run")
+    assert (found["spm"].guidance_scale, found["esd"].guidance_scale) == (7.5, 9.0)
+    assert found["spm"].negative_prompt.startswith("bad anatomy,watermark,")
+    assert (found["seot"].num_inference_steps, found["esd"].num_inference_steps) == (50, 100)
 
 
 def test_every_eraser_is_told_the_same():

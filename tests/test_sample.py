@@ -7,7 +7,14 @@ from diffusers import DDIMScheduler
 
 from unlearncanvas.protocol import cell_seed
 from unlearncanvas.protocol_parts import Sampler
-from unlearncanvas.sample import Request, build_scheduler, draw, draw_batch, to_bytes
+from unlearncanvas.sample import (
+    NoiseSource,
+    Request,
+    build_scheduler,
+    draw,
+    draw_batch,
+    to_bytes,
+)
 from unlearncanvas.types import Cell
 
 SAMPLER = Sampler(
@@ -42,6 +49,45 @@ def test_cells_and_seeds_have_their_own_noise():
     seeds = {cell_seed(request.seed, request.cell) for request in REQUESTS}
     assert len(seeds) == len(REQUESTS)
     assert cell_seed(188, CELLS[0]) == 23360467835727623  # pinned: a change is another protocol
+
+
+@pytest.mark.parametrize(("noise", "count"), [("cell", 8), ("image", 2), ("run", 8)])
+def test_where_noise_comes_from(noise, count):
+    """Eight images: each its own, one for all cells of a seed, or one stream a seed."""
+    together = NoiseSource(noise).noise(REQUESTS, (4, 2, 2))
+    assert len({tuple(row.flatten().tolist()) for row in together}) == count
+    source = NoiseSource(noise)
+    batches = [source.noise(REQUESTS[start : start + 3], (4, 2, 2)) for start in (0, 3, 6)]
+    assert torch.equal(torch.cat(batches), together)
+    if noise == "run":
+        stream = torch.randn((4, 4, 2, 2), generator=torch.Generator().manual_seed(188))
+        assert torch.equal(together[:4], stream)
+
+
+def test_a_negative_prompt_is_what_the_diffusers_pipeline_makes_of_it(pipe):
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    sampler = SAMPLER.model_copy(update={"negative_prompt": "blurry, bad"})
+    (ours,) = draw_batch(pipe, REQUESTS[:1], sampler)
+    generator = torch.Generator().manual_seed(cell_seed(188, CELLS[0]))
+    theirs = pipe(
+        REQUESTS[0].prompt, negative_prompt="blurry, bad", num_inference_steps=3,
+        guidance_scale=2.5, height=32, width=32, generator=generator, output_type="np",
+    ).images[0]  # fmt: skip
+    assert np.abs(ours - 255 * theirs).max() <= 1.0
+    assert not np.array_equal(ours, draw_batch(pipe, REQUESTS[:1], SAMPLER)[0])
+
+
+@pytest.mark.parametrize("scheduler", ["LMSDiscreteScheduler", "PNDMScheduler"])
+def test_the_schedulers_of_the_release(pipe, scheduler):
+    sampler = SAMPLER.model_copy(update={"scheduler": scheduler, "num_inference_steps": 5})
+    pipe.scheduler = build_scheduler(pipe, sampler)
+    (ours,) = draw_batch(pipe, REQUESTS[:1], sampler)
+    generator = torch.Generator().manual_seed(cell_seed(188, CELLS[0]))
+    theirs = pipe(
+        REQUESTS[0].prompt, num_inference_steps=5, guidance_scale=2.5, height=32, width=32,
+        generator=generator, output_type="np",
+    ).images[0]  # fmt: skip
+    assert np.abs(ours - 255 * theirs).max() <= 1.0
 
 
 def test_the_engine_draws_what_the_diffusers_pipeline_draws(tiny_base):

@@ -4,10 +4,11 @@ import io
 
 from rich.console import Console
 
+from unlearncanvas.protocol import load_protocol
 from unlearncanvas.report import cell, size, tables
 from unlearncanvas.results import Row, RunResults, read_results, write_results
-from unlearncanvas.score import mean_scores
-from unlearncanvas.types import Score
+from unlearncanvas.score import mean_scores, target_scores
+from unlearncanvas.types import Answers, Concept, Score
 
 
 def score(value, **more):
@@ -58,6 +59,40 @@ def test_the_table_says_what_it_is():
         "dddddddddddd",
     ):
         assert part in text
+
+
+def test_published_rows_stand_beside_the_measured_ones():
+    console = Console(width=160, record=True, file=io.StringIO())
+    row = run_results().rows[0]
+    scores = {
+        name: score(50.0)
+        for name in (
+            "unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy",
+            "fid_inception_clean",
+        )
+    }  # fmt: skip
+    rows = (row.model_copy(update={"scores": scores}),)
+    for table in tables(run_results(rows=rows, published="unlearncanvas")):
+        console.print(table)
+    text = console.export_text()
+    (line,) = [line for line in text.splitlines() if "esd, as published*" in line]
+    assert [part.strip() for part in line.split("│")[2:6]] == ["98.6", "81.0", "94.0", ""]
+    assert "*as published, not reproduced" in text
+
+
+def test_a_thinned_grid_is_scored_on_its_own_cells():
+    """A baseline's whole grid counts only where the target's thinned one was drawn."""
+    rules = load_protocol("mini-fast")
+    target = Concept(kind="style", name="Mosaic")
+    cells, drawn = rules.cells(), set(rules.cells_for(target))
+    right = Answers(
+        cells=cells, seeds=[1] * len(cells), style_pred=[cell.style for cell in cells],
+        object_pred=[cell.object if cell in drawn else "wrong" for cell in cells],
+    )  # fmt: skip
+    scores = target_scores(rules, right, target, None)
+    assert scores["cross_domain_retain_accuracy"].value == 100
+    assert scores["cross_domain_retain_accuracy"].n == len(drawn) - 10
+    assert scores["unlearning_accuracy"].n == 10
 
 
 def test_results_survive_the_disk_and_refuse_another_version(tmp_path):

@@ -17,13 +17,10 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
+from unlearncanvas.protocol import PHOTO, theme
 from unlearncanvas.real_images import RealImageSource, Wanted
 from unlearncanvas.types import Cell
 
-PHOTO = "Photo"
-"""What protocols call the theme of the photos."""
-PHOTOS = "Seed_Images"
-"""What the dataset calls it; the captions say photo."""
 _CAPTION = re.compile(r"An? (?P<object>.+) image in (?P<style>.+) style\.?")
 
 
@@ -36,11 +33,6 @@ def caption(cell: Cell) -> str:
     style = "photo" if cell.style == PHOTO else cell.style
     article = "An" if cell.object[0] in "AEIOU" else "A"
     return f"{article} {cell.object} image in {style} style"
-
-
-def theme(style: str) -> str:
-    """Return how files and folders spell a style: ``Van_Gogh``, ``Seed_Images``."""
-    return PHOTOS if style == PHOTO else style.replace(" ", "_")
 
 
 def parse_caption(text: str) -> Cell:

@@ -112,7 +112,7 @@ class Driver:
                 if self.exam.missing(jobs[index], seed):
                     submit(Work(index, seed))
                 else:
-                    self.exam.listener.reused(len(self.exam.plan.protocol.cells()))
+                    self.exam.listener.reused(self.exam.plan.images_of(jobs[index]))
 
         for index, job in enumerate(jobs):
             if self.exam.stored(job) is None:
@@ -136,7 +136,7 @@ class Driver:
             if work.seed is None:
                 draw_missing(work.job)
             else:
-                self.exam.listener.drawn(len(self.exam.plan.protocol.cells()))
+                self.exam.listener.drawn(self.exam.plan.images_of(job))
             self.on_chunk(work)
         return given_up
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from unlearncanvas.models import Artefact
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.sample import Request, draw
-from unlearncanvas.types import Cell
+from unlearncanvas.types import Cell, Concept
 
 THUMBNAIL = 64
 """Pixels a side of an image in the grid picture that is kept of every chunk."""
@@ -47,7 +47,8 @@ class ChunkDrawer:
 
     def chunk(self, artefact: Artefact, folder: Path, seed: int) -> Chunk:
         """Return the place of a chunk; its key names all that its rows depend on."""
-        protocol = self.protocol
+        protocol = self.protocol.for_eraser(artefact.eraser)
+        thinned = {"every": protocol.retain_every, "targets": artefact.targets}
         key = digest_json(
             {
                 "artefact": artefact.digest,
@@ -59,6 +60,7 @@ class ChunkDrawer:
                 "sampler": protocol.sampler.plain(),
                 **self.eyes.identity,
                 "device": self.device.type,
+                **(thinned if protocol.retain_every > 1 else {}),
             }
         )
         return Chunk(folder=folder / "chunks", seed=seed, key=key)
@@ -68,23 +70,22 @@ class ChunkDrawer:
         seal = chunk.seal()
         if seal is None or not self.keep_images:
             return seal
-        paths = (image_path(chunk, cell) for cell in self.protocol.cells())
+        table = chunk.read().select(["style", "object"]).to_pylist()
+        paths = (image_path(chunk, Cell(**row)) for row in table)
         return seal if all(path.exists() for path in paths) else None
 
-    def draw(self, pipe: StableDiffusionPipeline, chunk: Chunk) -> Seal:
-        """Draw, detect and seal a chunk. The caller holds its lock."""
-        protocol = self.protocol
+    def draw(self, pipe: StableDiffusionPipeline, chunk: Chunk, artefact: Artefact) -> Seal:
+        """Draw, detect and seal a chunk of an artefact. The caller holds its lock."""
+        protocol = self.protocol.for_eraser(artefact.eraser)
         requests = [
             Request(cell=cell, seed=chunk.seed, prompt=protocol.ask(cell))
-            for cell in protocol.cells()
+            for cell in protocol.cells_for(Concept.parse(artefact.targets[0]))
         ]
         start = time.perf_counter()
         seen, kept = [], []
         # digests and files are made while the next batch is drawn
-        with ThreadPoolExecutor(
-            max_workers=1
-        ) as clerk:  # digests and files, while the next is drawn
-            for batch, images in self._looked_at(pipe, requests):
+        with ThreadPoolExecutor(max_workers=1) as clerk:
+            for batch, images in self._looked_at(pipe, requests, protocol.sampler):
                 seen.append(self.eyes.detect(images))
                 kept += [
                     clerk.submit(self._keep, image, image_path(chunk, request.cell))
@@ -94,16 +95,17 @@ class ChunkDrawer:
         table = seen_table(requests, digests, joined(seen), self.eyes)
         seconds = time.perf_counter() - start
         chunk.folder.mkdir(parents=True, exist_ok=True)
-        grid_picture(thumbnails, columns=len(protocol.objects)).save(grid_path(chunk), quality=90)
+        shown = dict(zip((request.cell for request in requests), thumbnails, strict=True))
+        grid_picture(shown, protocol).save(grid_path(chunk), quality=90)
         return chunk.write(table, seconds=seconds)
 
     def _looked_at(
-        self, pipe: StableDiffusionPipeline, requests: Sequence[Request]
+        self, pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
     ) -> Iterator[tuple[list[Request], list[np.ndarray]]]:
         """Draw, and hand on as many images as the detectors take at once."""
         asked: list[Request] = []
         images: list[np.ndarray] = []
-        for batch, drawn in draw(pipe, requests, self.protocol.sampler):
+        for batch, drawn in draw(pipe, requests, sampler):
             asked, images = [*asked, *batch], [*images, *drawn]
             self.on_batch(len(batch))
             while len(images) >= BATCH_SIZE:
@@ -173,10 +175,13 @@ def grid_path(chunk: Chunk) -> Path:
     return chunk.path.with_suffix(".webp")
 
 
-def grid_picture(thumbnails: Sequence[Image.Image], *, columns: int) -> Image.Image:
-    """Return thumbnails side by side."""
-    rows = -(-len(thumbnails) // columns)
-    sheet = Image.new("RGB", (columns * THUMBNAIL, rows * THUMBNAIL))
-    for index, small in enumerate(thumbnails):
-        sheet.paste(small, (index % columns * THUMBNAIL, index // columns * THUMBNAIL))
+def grid_picture(thumbnails: Mapping[Cell, Image.Image], protocol: Protocol) -> Image.Image:
+    """Return thumbnails in a grid of styles x objects; what is not drawn is grey."""
+    columns = len(protocol.objects)
+    size = (columns * THUMBNAIL, len(protocol.styles) * THUMBNAIL)
+    sheet = Image.new("RGB", size, "lightgrey")
+    for index, cell in enumerate(protocol.cells()):
+        if cell in thumbnails:
+            place = (index % columns * THUMBNAIL, index // columns * THUMBNAIL)
+            sheet.paste(thumbnails[cell], place)
     return sheet

@@ -137,7 +137,7 @@ class Exam:
         answers = to_answers([chunk.read() for chunk in chunks])
         if job.eraser.name == "none":
             self._check_base(answers)
-        reference = None if self._real is None else self._real.real(len(self.plan.seeds))
+        real = None if self._real is None else self._real.real(len(self.plan.seeds))
         concepts = concept_accuracy(self.plan.protocol, answers)
         num_images = sum(seal.num_images for seal in seals)
         for target in job.targets:
@@ -152,7 +152,7 @@ class Exam:
                 seeds=self.plan.seeds,
                 limited=self.plan.limited_grid,
                 num_images=num_images,
-                scores=target_scores(self.plan.protocol, answers, target, reference),
+                scores=target_scores(self.plan.protocol, answers, target, real),
                 concept_accuracy=concepts,
                 cost=artefact.cost,
                 seconds_per_image=sum(seal.seconds for seal in seals) / num_images,
@@ -194,7 +194,7 @@ class Exam:
                         if seal is None:
                             if chunk.damaged():
                                 _log.warning("%s is damaged; drawing it again", chunk.path)
-                            seal = self._drawer.draw(pipe, chunk)
+                            seal = self._drawer.draw(pipe, chunk, artefact)
                         else:  # another run drew it while we waited for the lock
                             self.listener.reused(seal.num_images)
                     seals[chunk.seed] = seal
@@ -214,6 +214,7 @@ class Exam:
             floors=self._floors(),
             results=tuple(str(path.relative_to(self.plan.out)) for path in self._files),
             environment=environment(self.plan.device),
+            published=self.plan.protocol.published,
         )
         write_results(self.plan.run_folder(), summary)
         return summary

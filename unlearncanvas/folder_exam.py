@@ -97,6 +97,7 @@ class FolderExam:
             floors={} if room is None else floors(self.protocol, room, len(common)),
             results=tuple(str(path.relative_to(self.out)) for path in files),
             environment=environment(self.device),
+            published=self.protocol.published,
         )
         write_results(self.run_folder(), summary)
         return summary

@@ -12,8 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from unlearncanvas.canvas_dataset import theme
-from unlearncanvas.protocol import Protocol
+from unlearncanvas.protocol import Protocol, theme
 from unlearncanvas.types import Cell
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")

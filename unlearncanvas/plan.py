@@ -123,4 +123,8 @@ class Plan:
 
     def num_images(self) -> int:
         """Return the images of the whole run."""
-        return len(self.jobs()) * len(self.seeds) * len(self.protocol.cells())
+        return sum(map(self.images_of, self.jobs())) * len(self.seeds)
+
+    def images_of(self, job: Job) -> int:
+        """Return the images of one job at one seed."""
+        return len(self.protocol.cells_for(job.task.targets[0]))

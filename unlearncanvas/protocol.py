@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -17,18 +17,35 @@ from unlearncanvas.protocol_parts import (
     Sampler,
     Targets,
     Tier,
+    Variant,
 )
 from unlearncanvas.types import Cell, Concept, Task
 
-NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier"}
+NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier", "published"}
 """What changes neither a pixel nor a score."""
 
 
+VARIED = ("scheduler", "num_inference_steps", "guidance_scale", "noise", "negative_prompt")
+"""What may differ between the erasers of a protocol; size and precision are the pipeline's."""
+PHOTO = "Photo"
+"""What protocols call the theme of the photos that styles were made from."""
+SEED_IMAGES = "Seed_Images"
+"""What UnlearnCanvas' files call it."""
 P = TypeVar("P", bound=Frozen)
 
 
 class Protocol(Frozen):
-    """An exam, as its YAML file fixes it."""
+    """An exam, as its YAML file fixes it.
+
+    A prompt may name ``{style}``, ``{object}`` and ``{article}``, and as the release's files spell
+    them ``{theme}`` (Van_Gogh, Seed_Images) and ``{theme_words}`` (Van Gogh, Seed Images).
+
+    Attributes:
+        retain_every: Of the cells without the target, every so many-th of each row and column is
+            drawn; 1 is all.
+        variants: Erasers that are drawn in another way.
+        published: Rows in ``configs/published`` that tables show beside the measured ones.
+    """
 
     name: str
     title: str
@@ -50,6 +67,9 @@ class Protocol(Frozen):
     metrics: tuple[str, ...]
     default_tier: str
     tiers: dict[str, Tier]
+    retain_every: int = Field(default=1, ge=1)
+    variants: dict[str, Variant] = Field(default_factory=dict)
+    published: str | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> "Protocol":
@@ -62,6 +82,10 @@ class Protocol(Frozen):
                 choose("object", name, self.objects)
         for name, tier in self.tiers.items():
             self._check_tier(name, tier)
+        for name in self.variants:
+            self.for_eraser(name)
+        if self.retain_every > min(len(self.styles), len(self.objects)):
+            raise ValueError(f"retain_every {self.retain_every} leaves concepts without a cell")
         choose("style", self.plain_style, self.styles)
         choose("style", self.anchors.style, self.styles)
         choose("tier", self.default_tier, self.tiers)
@@ -93,9 +117,37 @@ class Protocol(Frozen):
         """Return the grid, style by style."""
         return [Cell(style=style, object=obj) for style in self.styles for obj in self.objects]
 
+    def cells_for(self, target: Concept) -> list[Cell]:
+        """Return the cells that are drawn and scored for a target: its own, and what is retained.
+
+        For a trigger, which has no place in the grid, that is the whole grid.
+        """
+        if self.retain_every == 1 or target.kind == "trigger":
+            return self.cells()
+        return [
+            Cell(style=style, object=obj)
+            for row, style in enumerate(self.styles)
+            for column, obj in enumerate(self.objects)
+            if target.name == (style if target.kind == "style" else obj)
+            or (row + column) % self.retain_every == 0
+        ]
+
+    def for_eraser(self, name: str) -> "Protocol":
+        """Return the protocol as one eraser's images are drawn."""
+        variant = self.variants.get(name)
+        if variant is None:
+            return self
+        for key in variant.sampler:
+            choose(f"sampler setting of {name}", key, VARIED)
+        sampler = Sampler.model_validate(self.sampler.model_dump() | variant.sampler)
+        return self.model_copy(update={"sampler": sampler, "prompt": variant.prompt or self.prompt})
+
     def ask(self, cell: Cell) -> str:
         """Return the prompt for a cell."""
+        spelt = theme(cell.style)
         return self.prompt.format(
+            theme=spelt,
+            theme_words=spelt.replace("_", " "),
             style=cell.style.replace("_", " "),
             object=cell.object.replace("_", " "),
             article="An" if cell.object[0] in "AEIOU" else "A",
@@ -139,7 +191,12 @@ class Protocol(Frozen):
 
     def num_images(self, targets: Sequence[Concept], seeds: Sequence[int]) -> int:
         """Return the images of one eraser, without those of ``none`` and ``noise``."""
-        return len(targets) * len(seeds) * len(self.styles) * len(self.objects)
+        return len(seeds) * sum(len(self.cells_for(target)) for target in targets)
+
+
+def theme(style: str) -> str:
+    """Return how UnlearnCanvas' files spell a style: ``Van_Gogh``, ``Seed_Images`` for Photo."""
+    return SEED_IMAGES if style == PHOTO else style.replace(" ", "_")
 
 
 def cell_seed(seed: int, cell: Cell) -> int:
@@ -165,6 +222,16 @@ def read_protocol(kind: type[P], name: str) -> P:
     """
     path = find_config("protocols", name)
     try:
-        return kind.model_validate(read_yaml(path))
+        return kind.model_validate(_with_base(read_yaml(path)))
     except ValidationError as exc:
         raise ValueError(f"protocol {path.stem}: {one_line(exc)}") from exc
+
+
+def _with_base(rules: dict[str, Any]) -> dict[str, Any]:
+    """The rules, with what they do not say from their ``base``; the sampler key by key."""
+    if "base" not in rules:
+        return rules
+    base = _with_base(read_yaml(find_config("protocols", rules["base"])))
+    sampler = base["sampler"] | rules.get("sampler", {})
+    merged = base | rules | {"sampler": sampler}
+    return {key: value for key, value in merged.items() if key != "base"}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
+from unlearncanvas.config import CONFIG_DIR, read_yaml
 from unlearncanvas.plan import BASELINES
 from unlearncanvas.results import Row, RunResults
 from unlearncanvas.types import Score
@@ -12,6 +13,8 @@ COLUMNS = (
     ("UA ↑", "unlearning_accuracy"),
     ("IRA ↑", "in_domain_retain_accuracy"),
     ("CRA ↑", "cross_domain_retain_accuracy"),
+    ("IRA with Photo ↑", "in_domain_retain_accuracy_with_photo"),
+    ("CRA whole grid ↑", "cross_domain_retain_accuracy_whole_grid"),
     ("CRA on target ↑", "target_cross_domain_accuracy"),
     ("FID ↓", "fid_minicanvas"),
     ("KID x1000 ↓", "kid_minicanvas"),
@@ -47,10 +50,24 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
     for row in rows:
         cells = [cell(row.scores[name]) for _, name in columns]
         table.add_row(row.label, *cells, style="dim" if row.label in BASELINES else "bold")
+        said = _published(results.published, row)
+        if said:
+            table.add_row(
+                f"{row.label}, as published*", *(said.get(name, "") for _, name in columns)
+            )
     floor = [cell(results.floors[name]) if name in results.floors else "" for _, name in columns]
     table.add_section()
     table.add_row("real images", *floor, style="dim")
     return table
+
+
+def _published(reference: str | None, row: Row) -> dict[str, str]:
+    """What a published table says of an eraser, by metric; nothing if it has no such row."""
+    if reference is None:
+        return {}
+    rows = read_yaml(CONFIG_DIR / "published" / f"{reference}.yaml")["rows"]
+    values = rows.get(row.label, {}).get(row.kind, [])
+    return {name: f"{value:.1f}" for (_, name), value in zip(COLUMNS, values, strict=False)}
 
 
 def _costs(rows: Sequence[Row]) -> Table:
@@ -84,7 +101,8 @@ def _caption(results: RunResults, count: int) -> str:
         if count >= 5
         else "fewer than five targets: means only, intervals per target are in result.json"
     )
-    return f"{interval} · protocol digest {results.protocol_digest[:12]}"
+    published = "" if results.published is None else " · *as published, not reproduced"
+    return f"{interval} · protocol digest {results.protocol_digest[:12]}{published}"
 
 
 def cell(score: Score) -> str:

@@ -57,6 +57,7 @@ class RunResults(BaseModel):
     floors: dict[str, Score]
     results: tuple[str, ...]
     environment: dict[str, str]
+    published: str | None = None
 
 
 def environment(device: torch.device) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """Draw cells of the grid in batches, each image from its own generator.
 
 An image depends on its cell, its seed and the pipeline, not on order, shard or resume; on the batch
-size only to rounding.
+size only to rounding. The one exception is ``noise: run``, which some of UnlearnCanvas' own scripts
+used: there it depends on its place in the grid.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import diffusers
 import numpy as np
@@ -28,15 +30,29 @@ class Request:
     prompt: str
 
 
-def initial_noise(
-    requests: Sequence[Request], shape: tuple[int, int, int]
-) -> Float[Tensor, "b c h w"]:
-    """Return each request's own noise, from a CPU generator seeded by its seed and cell."""
-    rows = []
-    for request in requests:
-        generator = torch.Generator().manual_seed(cell_seed(request.seed, request.cell))
-        rows.append(torch.randn(shape, generator=generator))
-    return torch.stack(rows)
+class NoiseSource:
+    """Where initial noise comes from, on the CPU; see ``Sampler.noise``."""
+
+    def __init__(self, kind: Literal["cell", "image", "run"]) -> None:
+        self._kind = kind
+        self._running: dict[int, torch.Generator] = {}
+
+    def noise(
+        self, requests: Sequence[Request], shape: tuple[int, int, int]
+    ) -> Float[Tensor, "b c h w"]:
+        """Return the noise of each request; with ``run`` they come in the order of the grid."""
+        return torch.stack(
+            [torch.randn(shape, generator=self._generator(request)) for request in requests]
+        )
+
+    def _generator(self, request: Request) -> torch.Generator:
+        if self._kind == "cell":
+            return torch.Generator().manual_seed(cell_seed(request.seed, request.cell))
+        if self._kind == "image":
+            return torch.Generator().manual_seed(request.seed)
+        if request.seed not in self._running:
+            self._running[request.seed] = torch.Generator().manual_seed(request.seed)
+        return self._running[request.seed]
 
 
 def build_scheduler(pipe: StableDiffusionPipeline, sampler: Sampler) -> diffusers.SchedulerMixin:
@@ -50,10 +66,13 @@ def build_scheduler(pipe: StableDiffusionPipeline, sampler: Sampler) -> diffuser
 
 
 def draw_batch(
-    pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
+    pipe: StableDiffusionPipeline,
+    requests: Sequence[Request],
+    sampler: Sampler,
+    source: NoiseSource | None = None,
 ) -> UInt8[np.ndarray, "b h w 3"]:
-    """Return the images of one batch of requests."""
-    noise = initial_noise(requests, latent_shape(pipe, sampler))
+    """Return the images of one batch of requests; ``source`` goes on from the batch before."""
+    noise = (source or NoiseSource(sampler.noise)).noise(requests, latent_shape(pipe, sampler))
     return denoise(pipe, [request.prompt for request in requests], noise, sampler)
 
 
@@ -75,11 +94,13 @@ def denoise(
     Pixels that are not finite, as a ruined model may give, are black.
     """
     guided = sampler.guidance_scale > 1
+    negative = {"negative_prompt": [sampler.negative_prompt] * len(prompts)}
     prompt_embeds, empty_embeds = pipe.encode_prompt(
         list(prompts),
         device=pipe.device,
         num_images_per_prompt=1,
         do_classifier_free_guidance=guided,
+        **(negative if sampler.negative_prompt else {}),
     )
     text = torch.cat([empty_embeds, prompt_embeds]) if guided else prompt_embeds
     scheduler = build_scheduler(pipe, sampler)
@@ -106,6 +127,7 @@ def draw(
     pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
 ) -> Iterator[tuple[Sequence[Request], UInt8[np.ndarray, "b h w 3"]]]:
     """Yield batches of requests with their images."""
+    source = NoiseSource(sampler.noise)
     for start in range(0, len(requests), sampler.batch_size):
         batch = requests[start : start + sampler.batch_size]
-        yield batch, draw_batch(pipe, batch, sampler)
+        yield batch, draw_batch(pipe, batch, sampler, source)

@@ -34,22 +34,25 @@ def target_scores(
     Raises:
         ValueError: If an image of the grid is missing; a missing image is never an answer.
     """
-    check_complete(protocol, answers)
+    cells = set(protocol.cells_for(target))
+    answers = answers.select(np.array([cell in cells for cell in answers.cells]))
+    check_complete(protocol, answers, target)
     question = Question(
         answers=answers,
         target=target,
         plain_style=protocol.plain_style,
-        reference=reference,
+        reference=None if reference is None else reference.only(cells),
     )
     return {
         name: metric.compute(question) for name, metric in metrics_of(protocol, question).items()
     }
 
 
-def check_complete(protocol: Protocol, answers: Answers) -> None:
-    """Refuse answers that are not one image for every cell at every seed."""
+def check_complete(protocol: Protocol, answers: Answers, target: Concept) -> None:
+    """Refuse answers that are not one image for every cell of a target at every seed."""
     seen = set(zip(answers.cells, answers.seeds, strict=True))
-    wanted = {(cell, seed) for cell in protocol.cells() for seed in set(answers.seeds)}
+    cells = protocol.cells_for(target)
+    wanted = {(cell, seed) for cell in cells for seed in set(answers.seeds)}
     missing = wanted - seen
     if missing or len(answers.cells) != len(wanted):
         raise ValueError(

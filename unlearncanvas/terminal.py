@@ -132,14 +132,14 @@ def run_on_ray(plan: Plan, address: str, console: Console) -> list[str]:
 def run_share(plan: Plan, share: Share, console: Console) -> None:
     """Erase and draw a part of a plan, and say how the whole is finished."""
     silence_libraries()
-    tasks = len(plan.jobs()) * len(plan.seeds)
-    chunks = len(share.of(range(tasks)))
-    with bar(chunks * len(plan.protocol.cells()), console) as progress:
+    tasks = [job for job in plan.jobs() for _ in plan.seeds]
+    mine = share.of(tasks)
+    with bar(sum(map(plan.images_of, mine)), console) as progress:
         Exam(plan=plan, listener=progress).draw_share(share)
     console.print(
-        f"shard {share.index}/{share.count}: its {chunks} of {tasks} chunks are drawn. When all "
-        "are, run the same command without --shard: it draws nothing and shows the table. Folders "
-        "of several machines are put together first: unlearncanvas merge RUNS RUNS --out RUNS",
+        f"shard {share.index}/{share.count}: its {len(mine)} of {len(tasks)} chunks are drawn. "
+        "When all are, run the same command without --shard: it draws nothing and shows the table. "
+        "Folders of several machines are put together first: unlearncanvas merge A B --out RUNS",
         soft_wrap=True,
     )
 
@@ -212,13 +212,13 @@ def preview(plan: Plan, console: Console) -> None:
     seconds = 0.0
     for eraser in plan.erasers:
         jobs = [job for job in plan.jobs() if job.eraser is eraser]
-        images = len(jobs) * len(plan.seeds) * len(plan.protocol.cells())
+        images = sum(map(plan.images_of, jobs)) * len(plan.seeds)
         work = eraser.eraser.planned_ufe()
         seconds += images * per_image + (work or 0) * len(jobs) * per_ufe
         ufe = "unknown" if work is None else f"{work:,}"
         console.print(
-            f"{eraser.name:12} {len(jobs):3} models x {len(plan.seeds)} seeds x "
-            f"{len(plan.protocol.cells())} cells = {images:6,} images, UFE a model {ufe}"
+            f"{eraser.name:12} {len(jobs):3} models x {len(plan.seeds)} seeds: "
+            f"{images:6,} images, UFE a model {ufe}"
         )
     console.print(
         f"{plan.num_images():,} images at {1000 * per_image:.0f} ms: about {seconds / 60:.1f} "

@@ -3,7 +3,7 @@
 Imports nothing of ours, so that erasers and metrics can use it without the rest of the benchmark.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
@@ -226,6 +226,14 @@ class Reference:
 
     cells: Sequence[Cell]
     features: Mapping[str, Float[np.ndarray, "n _"]]
+
+    def only(self, cells: Collection[Cell]) -> "Reference":
+        """Return the images of some cells."""
+        rows = [row for row, cell in enumerate(self.cells) if cell in cells]
+        return Reference(
+            cells=[self.cells[row] for row in rows],
+            features={name: values[rows] for name, values in self.features.items()},
+        )
 
 
 class Score(BaseModel):
