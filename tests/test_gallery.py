@@ -36,7 +36,7 @@ def test_real_images_show_what_is_asked_and_nothing_else(room, pipe, task):
         "A Cat image in Pop Art style.",
         "A Cat image in Mosaic style.",
     }
-    assert gallery.pixels.shape == (6, 64, 64, 3)
+    assert gallery.pixels.shape == (6, 32, 32, 3)  # the size that the protocol draws
     assert len({image.tobytes() for image in gallery.pixels}) == 6
 
 
