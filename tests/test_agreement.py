@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from unlearncanvas.agreement import rank_correlation
+from unlearncanvas.agreement import agreement, rank_correlation
 from unlearncanvas.config import CONFIG_DIR, names, read_yaml
 
 
@@ -34,3 +34,20 @@ def test_published_rows_belong_to_erasers_we_have():
         assert all(0 <= value <= 100 for kind in ("style", "object") for value in row[kind])
         assert len(row["style"]) == len(row["object"]) == 3
         assert row["caveat"]
+
+
+def test_two_runs_of_our_own_are_compared(capsys):
+    """The two-seed run against the five-seed run of the README: a row an eraser, no baselines."""
+    folder = CONFIG_DIR.parent / "docs" / "results"
+    agreement([folder / "mini-quick-eleven.json"], against=folder / "mini-quick-five-seeds.json")
+    printed = capsys.readouterr().out
+    assert "esd" in printed
+    assert "noise" not in printed
+    assert "Spearman" in printed
+    assert "mean gap" in printed
+
+
+def test_too_few_erasers_are_no_ranking():
+    folder = CONFIG_DIR.parent / "docs" / "results"
+    with pytest.raises(ValueError, match="needs three erasers that both have, found ca"):
+        agreement([folder / "mini-full-ca.json"], against=folder / "mini-quick-eleven.json")
