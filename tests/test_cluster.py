@@ -5,10 +5,11 @@ import time
 import pytest
 
 from tests.small_exam import ESD_SETTINGS, bench, numbers, write_protocol
-from unlearncanvas.bench import make_plan, with_default
+from unlearncanvas.bench import with_default
 from unlearncanvas.cluster import Driver, Work
 from unlearncanvas.exam import Exam
 from unlearncanvas.listener import Silent
+from unlearncanvas.options import make_plan
 
 pytest.importorskip("ray")
 quiet = pytest.mark.filterwarnings("ignore::Warning")  # Ray's own, many

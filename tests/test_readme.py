@@ -9,8 +9,9 @@ import typer
 
 from unlearncanvas.backdoors.bench import make_backdoor_plan
 from unlearncanvas.backdoors.protocol import is_backdoor
-from unlearncanvas.bench import app, make_plan, pick_device, split
+from unlearncanvas.bench import app
 from unlearncanvas.config import find_config, import_class, names, read_yaml
+from unlearncanvas.options import make_plan, pick_device, split
 from unlearncanvas.protocol import load_protocol
 
 ROOT = Path(__file__).parents[1]

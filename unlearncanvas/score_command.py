@@ -35,8 +35,8 @@ def score(
     Expects every cell of the grid at each seed: Van_Gogh_Cats_seed188.jpg as the release names
     them, or Van_Gogh/Cats/seed188.png.
     """
-    from unlearncanvas.bench import pick_device
     from unlearncanvas.folder_exam import FolderExam
+    from unlearncanvas.options import pick_device
     from unlearncanvas.protocol import load_protocol
     from unlearncanvas.report import tables
     from unlearncanvas.sources import Sources

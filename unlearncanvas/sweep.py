@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from unlearncanvas.bench import make_plan, run_app, split
+from unlearncanvas.bench import run_app
 from unlearncanvas.exam import Exam
 from unlearncanvas.files import write_text
+from unlearncanvas.options import make_plan, split
 from unlearncanvas.report import cost
 from unlearncanvas.results import Row
 from unlearncanvas.terminal import bar, silence_libraries

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from metrics.share import accuracy
-from unlearncanvas.bench import pick_device
 from unlearncanvas.config import load_eraser, parse_overrides
+from unlearncanvas.options import pick_device
 from unlearncanvas.protocol import load_protocol
 from unlearncanvas.types import Cell, Domain
 

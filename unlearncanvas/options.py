@@ -1,0 +1,124 @@
+"""Command-line options to a plan; a mistake in one is a line that says what was expected."""
+
+import logging
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlearncanvas.config import ConfiguredEraser, choose, load_eraser, parse_overrides
+from unlearncanvas.plan import BASELINES, Plan
+from unlearncanvas.protocol import Protocol, load_protocol
+from unlearncanvas.sources import SHIPPED, Sources
+
+if TYPE_CHECKING:
+    import torch
+
+
+def split(text: str | None) -> list[str]:
+    """Return a comma-separated option as a list."""
+    return [item.strip() for item in (text or "").split(",") if item.strip()]
+
+
+def integers(text: str, option: str) -> tuple[int, ...]:
+    """Return comma-separated integers.
+
+    Raises:
+        ValueError: If one is not an integer >= 0, or is there twice.
+    """
+    try:
+        values = tuple(int(item) for item in split(text))
+    except ValueError as exc:
+        raise ValueError(f"{option} takes integers separated by commas, got {text!r}") from exc
+    if not values or min(values) < 0 or len(set(values)) != len(values):
+        raise ValueError(f"{option} takes different integers >= 0, got {text!r}")
+    return values
+
+
+def make_plan(
+    *,
+    erasers: list[str],
+    protocol: str,
+    model: str | None,
+    tier: str | None,
+    targets: str | None,
+    seeds: str | None,
+    erase_seeds: str | None,
+    settings: list[str],
+    device: str,
+    dtype: str | None,
+    batch_size: int | None,
+    out: Path,
+    keep_images: bool,
+    any_base: bool = False,
+    sources: Sources = SHIPPED,
+) -> Plan:
+    """Return the plan that the options ask for.
+
+    Raises:
+        ValueError: One line, for the first option that cannot be.
+    """
+    rules, where = load_protocol(protocol), pick_device(device)
+    dtype = dtype or runnable_dtype(rules.sampler.dtype, where)
+    changes = {"dtype": dtype, "batch_size": batch_size}
+    sampler = rules.sampler.model_dump() | {k: v for k, v in changes.items() if v is not None}
+    rules = Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
+    name = tier or rules.default_tier
+    chosen = rules.tier_targets(name)
+    if targets:
+        chosen = list(dict.fromkeys(rules.find_target(item) for item in split(targets)))
+    overrides = parse_overrides(settings)
+    configured: list[ConfiguredEraser] = [
+        load_eraser(item, preset=rules.preset, overrides={} if item in BASELINES else overrides)
+        for item in dict.fromkeys([*BASELINES, *erasers])
+    ]
+    for item in configured:
+        if "pairs" in item.eraser.needs:
+            raise ValueError(
+                f"{item.name} removes backdoors, {rules.name} has none; run it with "
+                "--protocol backdoor"
+            )
+    return Plan(
+        protocol=rules if targets else rules.for_tier(name),
+        whole=rules,
+        model=model or rules.model,
+        erasers=tuple(configured),
+        targets=tuple(chosen),
+        seeds=integers(seeds, "--seeds") if seeds else rules.tier_seeds(name),
+        erase_seeds=integers(erase_seeds, "--erase-seeds") if erase_seeds else (rules.erase_seed,),
+        tier="custom" if targets or seeds else name,
+        device=where,
+        out=out,
+        keep_images=keep_images,
+        any_base=any_base,
+        sources=sources,
+    )
+
+
+def pick_device(name: str) -> "torch.device":
+    """Return the device of that name; ``auto`` is what accelerate finds, or the rank's own GPU."""
+    import torch
+    from accelerate import PartialState
+
+    choose("device", name.partition(":")[0], ["auto", "cpu", "cuda", "mps"])
+    if name == "auto" and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    if name == "auto":
+        return PartialState().device
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"--device {name}: this machine has no usable CUDA device; use cpu")
+    return torch.device(name)
+
+
+def runnable_dtype(dtype: str, device: "torch.device") -> str:
+    """Return a precision that the device computes in: a processor has no float16 worth the name.
+
+    Another precision is another protocol digest, and in every record.
+    """
+    import torch
+
+    if device.type != "cpu" or dtype == "float32":
+        return dtype
+    chosen = "bfloat16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "float32"
+    if chosen != dtype:
+        logging.getLogger(__name__).warning("drawing in %s: no %s here", chosen, dtype)
+    return chosen
