@@ -183,7 +183,9 @@ def bench(
     )
     launched = Share.of_launcher()
     if dry_run:
-        terminal.preview(plan, console)
+        from unlearncanvas.preview import preview
+
+        preview(plan, console)
     elif shard is not None:
         terminal.run_share(plan, Share.parse(shard), console)
     elif launched.index > 0:

@@ -54,8 +54,8 @@ class Artefact(BaseModel):
 
 
 def snapshot(pipe: StableDiffusionPipeline) -> dict[str, Tensor]:
-    """Return copies of all tensors, keyed component.parameter."""
-    return {name: tensor.detach().clone() for name, tensor in tensors_of(pipe).items()}
+    """Return copies of all tensors on the CPU, keyed component.parameter."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors_of(pipe).items()}
 
 
 def tensors_of(pipe: StableDiffusionPipeline) -> dict[str, Tensor]:
@@ -79,7 +79,7 @@ def changed_tensors(
     return {
         name: tensor.detach().to("cpu", copy=True).contiguous()
         for name, tensor in tensors_of(pipe).items()
-        if name not in before or not torch.equal(before[name], tensor)
+        if name not in before or not torch.equal(before[name], tensor.cpu())
     }
 
 

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
-from diffusers import StableDiffusionPipeline
 from diffusers.utils import logging as diffusers_logging
 from rich.console import Console
 from rich.progress import (
@@ -24,13 +23,11 @@ from transformers.utils import logging as transformers_logging
 
 from unlearncanvas.drawing import grid_path
 from unlearncanvas.exam import Exam
-from unlearncanvas.listener import Listener, Silent
+from unlearncanvas.listener import Listener
 from unlearncanvas.pictures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.plan import BASELINES, Plan
-from unlearncanvas.protocol import Protocol
 from unlearncanvas.report import tables
 from unlearncanvas.results import RunResults
-from unlearncanvas.sample import Request, draw_batch
 from unlearncanvas.share import Share
 from unlearncanvas.types import Concept, Result
 
@@ -186,42 +183,3 @@ def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
     title = f"{names} · {plan.protocol.name} {plan.tier}"
     heat_map(accuracies, plan.protocol, title=title, path=path)
     return [path, *paths]
-
-
-def seconds_per_image(pipe: StableDiffusionPipeline, protocol: Protocol, seed: int) -> float:
-    """Draw one batch of the grid, and return what an image of it takes."""
-    sampler, cells = protocol.sampler, protocol.cells()
-    requests = [
-        Request(cell=cell, seed=seed, prompt=protocol.ask(cell))
-        for cell in cells[: sampler.batch_size]
-    ]
-    draw_batch(pipe, requests[:2], sampler)
-    start = time.perf_counter()
-    draw_batch(pipe, requests, sampler)
-    return (time.perf_counter() - start) / len(requests)
-
-
-def preview(plan: Plan, console: Console) -> None:
-    """Print what a plan would do: images, UFE, and the time on this machine."""
-    silence_libraries()
-    exam = Exam(plan=plan, listener=Silent())
-    sampler = plan.protocol.sampler
-    per_image = seconds_per_image(exam.base_pipeline(), plan.protocol, plan.seeds[0])
-    guided = 2 if sampler.guidance_scale > 1 else 1
-    per_ufe = per_image / (sampler.num_inference_steps * guided)
-    seconds = 0.0
-    for eraser in plan.erasers:
-        jobs = [job for job in plan.jobs() if job.eraser is eraser]
-        images = sum(map(plan.images_of, jobs)) * len(plan.seeds)
-        work = eraser.eraser.planned_ufe()
-        seconds += images * per_image + (work or 0) * len(jobs) * per_ufe
-        ufe = "unknown" if work is None else f"{work:,}"
-        console.print(
-            f"{eraser.name:12} {len(jobs):3} models x {len(plan.seeds)} seeds: "
-            f"{images:6,} images, UFE a model {ufe}"
-        )
-    console.print(
-        f"{plan.num_images():,} images at {1000 * per_image:.0f} ms: about {seconds / 60:.1f} "
-        f"minutes here, if nothing is there yet; protocol {plan.protocol.name} "
-        f"{plan.protocol.digest[:12]}"
-    )

@@ -99,7 +99,8 @@ def preview(plan: "BackdoorPlan", console: Console) -> None:
     import torch
 
     from unlearncanvas.base_model import load_base
-    from unlearncanvas.terminal import seconds_per_image, silence_libraries
+    from unlearncanvas.preview import seconds_per_image
+    from unlearncanvas.terminal import silence_libraries
 
     silence_libraries()
     rules = plan.protocol.rules
