@@ -15,6 +15,7 @@ from unlearncanvas.backdoors.bench import make_backdoor_plan
 from unlearncanvas.backdoors.judge import Shown, succeeded
 from unlearncanvas.backdoors.measures import Fired, Near, removal_scores
 from unlearncanvas.backdoors.patch import stamp
+from unlearncanvas.backdoors.pictures import columns
 from unlearncanvas.backdoors.poison import as_attack
 from unlearncanvas.backdoors.protocol import is_backdoor, load_backdoor_protocol
 from unlearncanvas.backdoors.results import read_backdoor_results
@@ -311,3 +312,9 @@ def test_an_eraser_of_backdoors_says_where_it_belongs(tmp_path):
     assert done.returncode == 2
     assert "--protocol backdoor" in done.stderr
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_contact_sheet_shows_different_cells():
+    assert columns(63, 441) == [0, 7, 15, 23, 31, 39, 47, 55]
+    assert columns(7, 406) == list(range(8))
+    assert columns(3, 5) == list(range(5))

@@ -19,17 +19,15 @@ def removal_sheet(drawn: Mapping[str, Drawn], *, title: str, path: Path) -> None
         path: PNG to write.
     """
     first = drawn[CLEAN].triggered[0].answers
-    chosen = [
-        round(step * (len(first.cells) - 1) / (NUM_COLUMNS - 1)) for step in range(NUM_COLUMNS)
-    ]
+    chosen = columns(len(set(first.cells)), len(first.cells))
     rows = {"clean model,\nclean prompt": drawn[CLEAN].paired[0]}
     rows["clean model,\ntriggered"] = drawn[CLEAN].triggered[0]
     for label, item in drawn.items():
         if label != CLEAN:
             name = "before" if label == POISONED else f"after {label}"
             rows[f"triggered,\n{name}"] = item.triggered[0]
-    figure = Figure(figsize=(1.6 + 0.95 * NUM_COLUMNS, 0.95 * len(rows) + 1.1), dpi=110)
-    axes = figure.subplots(len(rows), NUM_COLUMNS, squeeze=False)
+    figure = Figure(figsize=(1.6 + 0.95 * len(chosen), 0.95 * len(rows) + 1.1), dpi=110)
+    axes = figure.subplots(len(rows), len(chosen), squeeze=False)
     for across, (label, shown) in zip(axes, rows.items(), strict=True):
         for axis, index in zip(across, chosen, strict=True):
             axis.imshow(shown.pixels[index])
@@ -42,3 +40,14 @@ def removal_sheet(drawn: Mapping[str, Drawn], *, title: str, path: Path) -> None
     figure.suptitle(title, fontsize=10)
     figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.97))
     figure.savefig(path)
+
+
+def columns(num_cells: int, num_images: int) -> list[int]:
+    """Return which images are shown: different cells of the first seed, the next seeds' if few.
+
+    Images come seed by seed, ``num_cells`` of each.
+    """
+    shown = min(NUM_COLUMNS, num_images)
+    if num_cells < shown:
+        return list(range(shown))
+    return [step * num_cells // shown for step in range(shown)]
