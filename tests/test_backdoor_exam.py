@@ -50,11 +50,10 @@ def test_training_and_judged_cells_are_apart_and_balanced(rules):
         assert sum(cell.object == name for cell in train) == 3
 
 
-def test_only_the_two_kinds_of_protocol_exist():
-    kinds = {
-        path.stem: is_backdoor(path.stem) for path in (CONFIG_DIR / "protocols").glob("*.yaml")
-    }
-    assert kinds == {"mini": False, "mini-tune": False, "backdoor": True}
+def test_the_two_kinds_of_protocol_are_told_apart():
+    protocols = [path.stem for path in (CONFIG_DIR / "protocols").glob("*.yaml")]
+    assert [name for name in protocols if is_backdoor(name)] == ["backdoor"]
+    assert {"mini", "unlearncanvas", "unlearncanvas-fast"} < set(protocols)
 
 
 @pytest.mark.parametrize("name", load_backdoor_protocol("backdoor").attacks)
