@@ -1,11 +1,11 @@
 """Base pipelines in every form they come in.
 
-minicanvas                          the model of the mini canvas, shipped with the package
-FOLDER                              a diffusers folder
-owner/name[/sub/folder][@revision]  the same on the Hub
-FILE                                a single CompVis checkpoint, .ckpt or .safetensors
-BASE+FILE                           one of the first three with other weights: a CompVis
-checkpoint, a whole UNet, or the part of one that changed
+- ``minicanvas``: the model of the mini canvas, shipped with the package
+- ``FOLDER``: a diffusers folder
+- ``owner/name[/sub/folder][@revision]``: the same on the Hub
+- ``FILE``: a single CompVis checkpoint, .ckpt or .safetensors
+- ``BASE+FILE``: one of the first three with other weights: a CompVis checkpoint, a whole UNet, or
+  the part of one that changed
 """
 
 import re

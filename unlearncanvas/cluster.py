@@ -21,7 +21,7 @@ from unlearncanvas.config import source_digest
 from unlearncanvas.exam import Exam
 from unlearncanvas.files import write_bytes
 from unlearncanvas.listener import Silent
-from unlearncanvas.models import artefact_files
+from unlearncanvas.models import Artefact, artefact_files
 from unlearncanvas.plan import Job, Plan
 
 _log = logging.getLogger(__name__)
@@ -106,19 +106,22 @@ class Driver:
                 files = self._erased[work.job]
                 self._running[draw.remote(plan, work.job, work.seed, files)] = work
 
-        def draw_missing(index: int) -> None:
-            self._erased[index] = ray.put(_read(artefact_files(jobs[index].folder)))
-            for seed in self.exam.plan.seeds:
-                if self.exam.missing(jobs[index], seed):
-                    submit(Work(index, seed))
-                else:
-                    self.exam.listener.reused(self.exam.plan.images_of(jobs[index]))
+        def draw_missing(index: int, artefact: Artefact) -> None:
+            job = jobs[index]
+            seeds = self.exam.missing(job, artefact)
+            there = len(self.exam.plan.seeds) - len(seeds)
+            self.exam.listener.reused(there * self.exam.plan.images_of(job))
+            if seeds:
+                self._erased[index] = ray.put(_read(artefact_files(job.folder)))
+            for seed in seeds:
+                submit(Work(index, seed))
 
         for index, job in enumerate(jobs):
-            if self.exam.stored(job) is None:
+            artefact = self.exam.stored(job)
+            if artefact is None:
                 submit(Work(index, None))
             else:
-                draw_missing(index)
+                draw_missing(index, artefact)
         while self._running:
             (done,), _ = ray.wait(list(self._running), num_returns=1)
             work = self._running.pop(done)
@@ -134,7 +137,13 @@ class Driver:
                 continue
             _write(job.folder if work.seed is None else job.folder / "chunks", files)
             if work.seed is None:
-                draw_missing(work.job)
+                artefact = self.exam.stored(job)
+                if artefact is None:
+                    raise ValueError(
+                        "an erasure came back that is not this driver's: the driver needs the same "
+                        "kind of device and the same versions as the workers"
+                    )
+                draw_missing(work.job, artefact)
             else:
                 self.exam.listener.drawn(self.exam.plan.images_of(job))
             self.on_chunk(work)

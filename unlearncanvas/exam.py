@@ -121,10 +121,13 @@ class Exam:
         """Return a job's artefact if it is there."""
         return self._workbench.stored(job.eraser, job.task, job.folder)
 
-    def missing(self, job: Job, seed: int) -> bool:
-        """Whether a chunk of a stored artefact is still to be drawn."""
-        artefact = self.stored(job)
-        return artefact is None or self._drawer.finished(self.chunk(artefact, job, seed)) is None
+    def missing(self, job: Job, artefact: Artefact) -> list[int]:
+        """Return the seeds at which a stored artefact is still to be drawn."""
+        return [
+            seed
+            for seed in self.plan.seeds
+            if self._drawer.finished(self.chunk(artefact, job, seed)) is None
+        ]
 
     def run(self) -> RunResults:
         """Do what is missing, write every result file, return the run's results."""

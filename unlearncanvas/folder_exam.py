@@ -107,7 +107,7 @@ class FolderExam:
         return self.out / self.protocol.name / f"{self.name}-images"
 
     def _folder(self, target: Concept) -> Path:
-        return self.run_folder() / f"{target.kind}-{target.name.replace(' ', '_')}"
+        return self.run_folder() / target.slug
 
     def _look(
         self, eyes: Eyes, target: Concept, found: dict[int, dict[Cell, Path]]

@@ -1,7 +1,7 @@
 """Images that someone else drew, by cell and seed: the release's file names, or folders.
 
-Van_Gogh_Cats_seed188.jpg       flat, as UnlearnCanvas' own scripts write them
-Van_Gogh/Cats/seed188.png       folders, as --keep-images writes them
+- ``Van_Gogh_Cats_seed188.jpg``: flat, as UnlearnCanvas' own scripts write them
+- ``Van_Gogh/Cats/seed188.png``: folders, as ``--keep-images`` writes them
 """
 
 import re

@@ -42,7 +42,7 @@ def _copy(source: Path, out: Path) -> Counter[str]:
     """Copy what is whole and not there yet; return how many of each kind."""
     counts: Counter[str] = Counter()
     for path in sorted(source.rglob("*.json")):
-        if path.name in DERIVED or path.name.endswith(".partial"):
+        if path.name in DERIVED:
             continue
         parts = _parts(path)
         if parts is None:

@@ -98,7 +98,7 @@ class Plan:
 
     def result_folder(self, job: Job, target: Concept) -> Path:
         """Return where the result of one target goes."""
-        name = f"{target.kind}-{target.name.replace(' ', '_')}-seed{job.task.seed}"
+        name = f"{target.slug}-seed{job.task.seed}"
         return self.eraser_folder(job.eraser) / self.tier / name
 
     def jobs(self) -> list[Job]:
@@ -114,7 +114,7 @@ class Plan:
                 continue
             for target in self.targets:
                 for seed in self.erase_seeds:
-                    name = f"{target.kind}-{target.name.replace(' ', '_')}-seed{seed}"
+                    name = f"{target.slug}-seed{seed}"
                     task = self.protocol.task(target, seed=seed)
                     jobs.append(
                         Job(eraser=eraser, task=task, folder=folder / name, targets=(target,))

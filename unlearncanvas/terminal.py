@@ -174,7 +174,7 @@ def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
             )
             paths.append(path)
     for target, under in grids.items() if several else ():
-        path = plan.run_folder() / f"compare-{target.kind}-{target.name.replace(' ', '_')}.png"
+        path = plan.run_folder() / f"compare-{target.slug}.png"
         title = f"{target} forgotten, and its neighbour, seed {plan.seeds[0]}"
         comparison_sheet(plan.protocol, target, grids=under, title=title, path=path)
         paths.append(path)

@@ -36,6 +36,11 @@ class Concept:
         """The bare name as text, ``"Pop Art"``."""
         return self.name.replace("_", " ")
 
+    @property
+    def slug(self) -> str:
+        """As part of a file's name, ``"style-Pop_Art"``."""
+        return f"{self.kind}-{self.name.replace(' ', '_')}"
+
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
 
