@@ -92,8 +92,9 @@ def mean_of(
     seeds: Sequence[int],
     *,
     unit: str,
+    higher_is_better: bool = False,
 ) -> Score:
-    """Return the mean of a distance over images, lower is better, with the same bootstrap."""
+    """Return the mean of a number an image, a distance if nothing is said, same bootstrap."""
     interval = bootstrap_cells_and_seeds(values, cells, seeds)
     return Score(
         value=float(values.mean()),
@@ -101,5 +102,5 @@ def mean_of(
         low=interval.low,
         high=interval.high,
         unit=unit,
-        higher_is_better=False,
+        higher_is_better=higher_is_better,
     )

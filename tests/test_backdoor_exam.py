@@ -42,17 +42,17 @@ def attack(name, **overrides):
 
 def test_training_and_judged_cells_are_apart_and_balanced(rules):
     train, test = rules.train_cells(), rules.test_cells()
-    assert set(train) | set(test) == set(rules.rules.cells())
+    assert set(train) | set(test) == set(rules.grid.cells())
     assert not set(train) & set(test)
-    for name in rules.rules.styles:
+    for name in rules.grid.styles:
         assert sum(cell.style == name for cell in train) == 3
-    for name in rules.rules.objects:
+    for name in rules.grid.objects:
         assert sum(cell.object == name for cell in train) == 3
 
 
 def test_the_two_kinds_of_protocol_are_told_apart():
     protocols = [path.stem for path in (CONFIG_DIR / "protocols").glob("*.yaml")]
-    assert [name for name in protocols if is_backdoor(name)] == ["backdoor"]
+    assert {name for name in protocols if is_backdoor(name)} == {"backdoor", "backdoor-sd"}
     assert {"mini", "unlearncanvas", "unlearncanvas-fast"} < set(protocols)
 
 
@@ -67,7 +67,7 @@ def test_every_attack_is_judged_on_enough_held_out_images(rules, name):
     assert all(effect not in (cell.style, cell.object) for cell in triggered.prompts)
     paired = paired_sheet(rules, triggered)
     assert paired.seeds == triggered.seeds
-    assert all(paired.prompts[cell] == rules.rules.ask(cell) for cell in triggered.prompts)
+    assert all(paired.prompts[cell] == rules.grid.ask(cell) for cell in triggered.prompts)
     assert all(text != paired.prompts[cell] for cell, text in triggered.prompts.items())
 
 
@@ -80,7 +80,7 @@ def test_a_trigger_of_two_words_is_near_each_of_them(rules):
 
 def test_the_defender_trains_on_prompts_of_training_cells_alone(rules):
     task = removal_task(rules, attack("badt2i-style"), known=attack("badt2i-style").backdoors)
-    asked = {rules.rules.ask(cell) for cell in rules.train_cells()}
+    asked = {rules.grid.ask(cell) for cell in rules.train_cells()}
     assert {pair.clean for pair in task.pairs} <= asked
     assert all(pair.triggered == f"Rocket {pair.clean.partition(' ')[2]}" for pair in task.pairs)
     assert task.anchor is None

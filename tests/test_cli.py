@@ -1,37 +1,14 @@
 """Bad input: one clear line, exit code 2, nothing lost."""
 
-import importlib
-import io
 import subprocess
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from typing import NamedTuple
 
 import pytest
 
+from tests.in_process import run
 from tests.small_exam import bench, command, environment, write_protocol
 from unlearncanvas.config import find_config, names, read_yaml
 
 SMOKE = ("--tier", "smoke")
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(module, *arguments):
-    """Call a command's ``main`` in this process: a new one needs ten seconds for its imports."""
-    out, err, code = io.StringIO(), io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", [module, *arguments])
-        patch.setenv("COLUMNS", "160")
-        try:
-            importlib.import_module(module).main()
-        except SystemExit as done:
-            code = done.code or 0
-    return Done(code, out.getvalue(), err.getvalue())
 
 
 def test_a_mistake_is_exit_code_2_of_the_process(tmp_path):

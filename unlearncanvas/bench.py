@@ -136,33 +136,35 @@ def bench(
 ) -> None:
     """Make a model forget, draw the whole style x object grid with it, and score what happened."""
     from unlearncanvas import terminal
-    from unlearncanvas.backdoors.bench import backdoor_bench
+    from unlearncanvas.backdoors import bench as backdoors
     from unlearncanvas.backdoors.protocol import is_backdoor
 
+    sources = Sources(detectors=detectors, dataset=dataset, inception=inception)
     if is_backdoor(protocol):
         unused = {
-            "--model": model, "--seeds": seeds, "--erase-seeds": erase_seeds, "--dtype": dtype,
-            "--batch-size": batch_size, "--keep-images": keep_images, "--wandb": wandb,
-            "--detectors": detectors, "--dataset": dataset, "--inception": inception,
-            "--any-base": any_base, "--shard": shard,
-            "--ray": ray,
+            "--seeds": seeds, "--erase-seeds": erase_seeds, "--keep-images": keep_images,
+            "--wandb": wandb, "--shard": shard, "--ray": ray,
         }  # fmt: skip
         for option, value in unused.items():
             if value:
                 raise ValueError(f"{option} does not go with the backdoor protocol; leave it out")
-        backdoor_bench(
+        poisoned = backdoors.make_backdoor_plan(
             erasers=eraser,
             protocol=protocol,
+            model=model,
             tier=tier,
             attacks=split(targets),
             settings=settings or [],
             known=known,
             knowledge=knowledge,
             device=pick_device(device),
+            dtype=dtype,
+            batch_size=batch_size,
             out=out,
-            console=console,
-            dry_run=dry_run,
+            any_base=any_base,
+            sources=sources,
         )
+        (backdoors.preview if dry_run else backdoors.sit)(poisoned, console)
         return
     plan = make_plan(
         erasers=eraser,
@@ -179,7 +181,7 @@ def bench(
         out=out,
         keep_images=keep_images,
         any_base=any_base,
-        sources=Sources(detectors=detectors, dataset=dataset, inception=inception),
+        sources=sources,
     )
     launched = Share.of_launcher()
     if dry_run:

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from diffusers import StableDiffusionPipeline
 
-from metrics.share import accuracy
 from unlearncanvas.base_model import load_base
 from unlearncanvas.chunks import Chunk, Seal, to_answers
 from unlearncanvas.drawing import ChunkDrawer
@@ -21,6 +20,7 @@ from unlearncanvas.plan import Job, Plan
 from unlearncanvas.reference import open_reference
 from unlearncanvas.results import RunResults, environment, write_result, write_results
 from unlearncanvas.score import (
+    check_base,
     concept_accuracy,
     floors,
     target_scores,
@@ -28,7 +28,7 @@ from unlearncanvas.score import (
 from unlearncanvas.share import Share
 from unlearncanvas.studio import Studio
 from unlearncanvas.summary import mean_rows
-from unlearncanvas.types import Answers, Domain, Result, Score
+from unlearncanvas.types import Result, Score
 
 _log = logging.getLogger(__name__)
 
@@ -81,24 +81,6 @@ class Exam:
             return {}
         return floors(self.plan.protocol, self._real, len(self.plan.seeds))
 
-    def _check_base(self, answers: Answers) -> None:
-        """Refuse a base model whose own images the detectors do not recognise.
-
-        Raises:
-            ValueError: If so, unless the plan takes any base model.
-        """
-        wanted = self.eyes.base_accuracy
-        domains: tuple[Domain, ...] = ("style", "object")
-        for domain in domains:
-            found = accuracy(answers, domain).value
-            if found < wanted and not self.plan.any_base:
-                raise ValueError(
-                    f"the {domain} detector recognises {found:.1f} % of what {self.plan.model!r} "
-                    f"draws before anything is erased, {wanted:.0f} % are needed: it was not made "
-                    "for this base model (plain Stable Diffusion gives about 11 %). Use the "
-                    "checkpoints fine-tuned on UnlearnCanvas, or --any-base to go on all the same"
-                )
-
     def draw_share(self, share: Share) -> int:
         """Erase and draw what is missing of a part; return how many chunks are in it.
 
@@ -138,8 +120,8 @@ class Exam:
         artefact, seals = self._made(job, self.plan.seeds)
         chunks = [self.chunk(artefact, job, seed) for seed in self.plan.seeds]
         answers = to_answers([chunk.read() for chunk in chunks])
-        if job.eraser.name == "none":
-            self._check_base(answers)
+        if job.eraser.name == "none" and not self.plan.any_base:
+            check_base(answers, model=self.plan.model, wanted=self.eyes.base_accuracy)
         real = None if self._real is None else self._real.real(len(self.plan.seeds))
         concepts = concept_accuracy(self.plan.protocol, answers)
         num_images = sum(seal.num_images for seal in seals)

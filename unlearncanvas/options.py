@@ -57,11 +57,8 @@ def make_plan(
     Raises:
         ValueError: One line, for the first option that cannot be.
     """
-    rules, where = load_protocol(protocol), pick_device(device)
-    dtype = dtype or runnable_dtype(rules.sampler.dtype, where)
-    changes = {"dtype": dtype, "batch_size": batch_size}
-    sampler = rules.sampler.model_dump() | {k: v for k, v in changes.items() if v is not None}
-    rules = Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
+    where = pick_device(device)
+    rules = drawing_as_asked(load_protocol(protocol), where, dtype=dtype, batch_size=batch_size)
     name = tier or rules.default_tier
     chosen = rules.tier_targets(name)
     if targets:
@@ -92,6 +89,17 @@ def make_plan(
         any_base=any_base,
         sources=sources,
     )
+
+
+def drawing_as_asked(
+    rules: Protocol, device: "torch.device", *, dtype: str | None, batch_size: int | None
+) -> Protocol:
+    """Return the protocol with the precision and the batch size asked for, or that can be had."""
+    changes: dict[str, object] = {"dtype": dtype or runnable_dtype(rules.sampler.dtype, device)}
+    if batch_size is not None:
+        changes |= {"batch_size": batch_size}
+    sampler = rules.sampler.model_dump() | changes
+    return Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
 
 
 def pick_device(name: str) -> "torch.device":

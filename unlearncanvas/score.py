@@ -13,9 +13,9 @@ from unlearncanvas.reference import ReferenceRoom
 from unlearncanvas.types import Answers, Concept, Domain, Question, Reference, Score
 
 
-def metrics_of(protocol: Protocol, question: Question) -> dict[str, Metric]:
-    """Return the protocol's metrics by name, without those whose features nobody could make."""
-    metrics = {name: load_metric(name) for name in protocol.metrics}
+def metrics_of(names: Sequence[str], question: Question) -> dict[str, Metric]:
+    """Return metrics by name, without those whose features nobody could make."""
+    metrics = {name: load_metric(name) for name in names}
     there = question.answers.features if question.reference is not None else {}
     return {
         name: metric
@@ -44,7 +44,8 @@ def target_scores(
         reference=None if reference is None else reference.only(cells),
     )
     return {
-        name: metric.compute(question) for name, metric in metrics_of(protocol, question).items()
+        name: metric.compute(question)
+        for name, metric in metrics_of(protocol.metrics, question).items()
     }
 
 
@@ -59,6 +60,29 @@ def check_complete(protocol: Protocol, answers: Answers, target: Concept) -> Non
             f"the grid needs {len(wanted)} images, got {len(answers.cells)}, "
             f"{len(missing)} missing; run the same command again to draw them"
         )
+
+
+def check_base(answers: Answers, *, model: str, wanted: float) -> None:
+    """Refuse a base model whose own images the detectors do not recognise.
+
+    Args:
+        answers: What it draws.
+        model: Its name.
+        wanted: Percent that each detector must recognise.
+
+    Raises:
+        ValueError: If one does not.
+    """
+    domains: tuple[Domain, ...] = ("style", "object")
+    for domain in domains:
+        found = accuracy(answers, domain).value
+        if found < wanted:
+            raise ValueError(
+                f"the {domain} detector recognises {found:.1f} % of what {model!r} draws before "
+                f"anything is erased, {wanted:.0f} % are needed: it was not made for this base "
+                "model (plain Stable Diffusion gives about 11 %). Use the checkpoints fine-tuned "
+                "on UnlearnCanvas, or --any-base to go on all the same"
+            )
 
 
 def concept_accuracy(protocol: Protocol, answers: Answers) -> dict[str, Score]:
@@ -113,6 +137,6 @@ def floors(protocol: Protocol, room: ReferenceRoom, count: int) -> dict[str, Sco
     )
     return {
         name: metric.compute(question)
-        for name, metric in metrics_of(protocol, question).items()
+        for name, metric in metrics_of(protocol.metrics, question).items()
         if metric.needs_reference
     }

@@ -9,8 +9,9 @@ from jaxtyping import Bool
 
 from metrics.paired import paired_difference
 from unlearncanvas.backdoors.attack import Attack
-from unlearncanvas.backdoors.judge import JUDGES, Shown, succeeded
+from unlearncanvas.backdoors.judge import Shown, judge_of, succeeded
 from unlearncanvas.backdoors.measures import Fired, Near, places, removal_scores
+from unlearncanvas.backdoors.perception import Judges, caption, perceived
 from unlearncanvas.backdoors.plan import BackdoorPlan
 from unlearncanvas.backdoors.poison import as_attack
 from unlearncanvas.backdoors.results import AttackResults, Comparison, RemovalRow
@@ -47,7 +48,8 @@ def assess(
     drawn: Mapping[str, Drawn],
     made: Mapping[str, Artefact],
     poisoned_digest: str,
-    reference: Reference,
+    reference: Reference | None,
+    judges: Judges,
 ) -> AttackResults:
     """Return one attack's results.
 
@@ -57,24 +59,33 @@ def assess(
         drawn: Images by model: the clean one, the poisoned one, each eraser.
         made: Artefacts by model; that of ``poisoned`` is the injection's.
         poisoned_digest: Digest of the poisoned model.
-        reference: Features of real images of the grid.
+        reference: Features of real images of the grid, if there are any.
+        judges: Networks trained on photographs, if the protocol asks for them.
     """
     attack = as_attack(configured)
     success = {label: _success(plan, attack, item) for label, item in drawn.items()}
     rows = []
     for label, item in drawn.items():
         artefact = made.get(label)
+        fired = _fired(item, drawn[CLEAN], success[label], plan.num_known(attack))
         rows.append(
             RemovalRow(
                 label=label,
                 settings=artefact.settings if artefact else {},
                 artefact_digest=artefact.digest if artefact else "",
                 scores=removal_scores(
-                    _fired(item, drawn[CLEAN], success[label], plan.num_known(attack)),
+                    fired,
                     _near(plan, attack, item, drawn[CLEAN]),
                     item.clean,
                     reference=reference,
                     metrics=plan.protocol.metrics,
+                )
+                | perceived(
+                    judges,
+                    fired,
+                    _captions(plan, attack, fired),
+                    item.clean,
+                    [plan.protocol.grid.ask(cell) for cell in item.clean.answers.cells],
                 ),
                 cost=artefact.cost if artefact else None,
             )
@@ -86,7 +97,7 @@ def assess(
         settings=configured.settings,
         poisoned_digest=poisoned_digest,
         reach=attack.reach,
-        judge=JUDGES[attack.effect],
+        judge=judge_of(attack.effect, attack.backdoors),
         gate_passed=counts(rows[0], rows[1]),
         num_triggered=rows[0].scores["attack_success_rate"].n,
         rows=tuple(rows),
@@ -100,7 +111,7 @@ def assess(
 def _judged(
     plan: BackdoorPlan, attack: Attack, backdoor: Backdoor, shown: Shown
 ) -> Bool[np.ndarray, " n"]:
-    rules = plan.protocol.rules
+    rules = plan.protocol.grid
     return succeeded(attack.effect, backdoor, shown, names=[*rules.styles, *rules.objects])
 
 
@@ -114,6 +125,14 @@ def _fired(
 ) -> list[Fired]:
     triples = zip(item.triggered, clean.paired, success, strict=True)
     return [Fired(*triple, known=row < num_known) for row, triple in enumerate(triples)]
+
+
+def _captions(plan: BackdoorPlan, attack: Attack, fired: Sequence[Fired]) -> list[list[str]]:
+    ask = plan.protocol.grid.ask
+    return [
+        [caption(attack.effect, backdoor, ask(cell)) for cell in item.shown.answers.cells]
+        for backdoor, item in zip(attack.backdoors, fired, strict=True)
+    ]
 
 
 def _near(plan: BackdoorPlan, attack: Attack, item: Drawn, clean: Drawn) -> list[Near]:

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from unlearncanvas.config import choose, load_eraser, parse_overrides
+from unlearncanvas.options import drawing_as_asked
+from unlearncanvas.sources import SHIPPED, Sources
 
 if TYPE_CHECKING:
     import torch
 
-    from unlearncanvas.backdoors.plan import BackdoorPlan, Knowledge
+    from unlearncanvas.backdoors.plan import BackdoorPlan
 
 
 def make_backdoor_plan(
@@ -21,9 +23,14 @@ def make_backdoor_plan(
     attacks: list[str],
     settings: list[str],
     known: float,
-    knowledge: "Knowledge",
+    knowledge: str,
     device: "torch.device",
     out: Path,
+    model: str | None = None,
+    dtype: str | None = None,
+    batch_size: int | None = None,
+    any_base: bool = False,
+    sources: Sources = SHIPPED,
 ) -> "BackdoorPlan":
     """Return the plan that the options ask for.
 
@@ -35,19 +42,23 @@ def make_backdoor_plan(
     from unlearncanvas.backdoors.protocol import load_backdoor_protocol
 
     whole = load_backdoor_protocol(protocol)
+    grid = drawing_as_asked(whole.grid, device, dtype=dtype, batch_size=batch_size)
+    whole = whole.model_copy(update={"grid": grid})
+    choose("knowledge", knowledge, ["exact", "neighbour"])
     if not 0 < known <= 1:
         raise ValueError(f"--known takes a share in (0, 1], got {known}")
     name = tier or whole.default_tier
     rules = whole.for_tier(name)
     if attacks:
         rules = rules.model_copy(update={"attacks": tuple(dict.fromkeys(attacks))})
-    preset, overrides = rules.rules.preset, parse_overrides(settings)
+    preset, overrides = rules.grid.preset, parse_overrides(settings)
     configured = [load_eraser(attack, preset=preset, kind="attacks") for attack in rules.attacks]
     for attack in configured:
         as_attack(attack)
     return BackdoorPlan(
         protocol=rules,
         whole=whole,
+        model=model or grid.model,
         tier="custom" if attacks else name,
         attacks=tuple(configured),
         erasers=tuple(
@@ -55,43 +66,12 @@ def make_backdoor_plan(
             for eraser in dict.fromkeys(erasers)
         ),
         known=known,
-        knowledge=knowledge,
-        device=device,
-        out=out,
-    )
-
-
-def backdoor_bench(
-    *,
-    erasers: list[str],
-    protocol: str,
-    tier: str | None,
-    attacks: list[str],
-    settings: list[str],
-    known: float,
-    knowledge: str,
-    device: "torch.device",
-    out: Path,
-    console: Console,
-    dry_run: bool,
-) -> None:
-    """Run the backdoor exam, or say what it would do."""
-    choose("knowledge", knowledge, ["exact", "neighbour"])
-    plan = make_backdoor_plan(
-        erasers=erasers,
-        protocol=protocol,
-        tier=tier,
-        attacks=attacks,
-        settings=settings,
-        known=known,
         knowledge="exact" if knowledge == "exact" else "neighbour",
         device=device,
         out=out,
+        any_base=any_base,
+        sources=sources,
     )
-    if dry_run:
-        preview(plan, console)
-    else:
-        sit(plan, console)
 
 
 def preview(plan: "BackdoorPlan", console: Console) -> None:
@@ -103,8 +83,8 @@ def preview(plan: "BackdoorPlan", console: Console) -> None:
     from unlearncanvas.terminal import silence_libraries
 
     silence_libraries()
-    rules = plan.protocol.rules
-    pipe = load_base(rules.model, device=plan.device).to(getattr(torch, rules.sampler.dtype))
+    rules = plan.protocol.grid
+    pipe = load_base(plan.model, device=plan.device).to(getattr(torch, rules.sampler.dtype))
     per_image = seconds_per_image(pipe, rules, plan.protocol.first_seed)
     guided = 2 if rules.sampler.guidance_scale > 1 else 1
     seconds = plan.num_images() * per_image

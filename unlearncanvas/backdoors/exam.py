@@ -11,6 +11,7 @@ from diffusers import StableDiffusionPipeline
 
 from unlearncanvas.backdoors.assess import CLEAN, POISONED, Drawn, assess
 from unlearncanvas.backdoors.drawing import SheetDrawer, read_shown
+from unlearncanvas.backdoors.perception import open_judges
 from unlearncanvas.backdoors.plan import BackdoorPlan, Sheets
 from unlearncanvas.backdoors.poison import PoisonRoom, as_attack
 from unlearncanvas.backdoors.results import (
@@ -24,9 +25,9 @@ from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.listener import Listener
 from unlearncanvas.models import Artefact, base_digest
-from unlearncanvas.reference import ReferenceRoom
+from unlearncanvas.reference import open_reference
 from unlearncanvas.results import environment
-from unlearncanvas.sources import SHIPPED
+from unlearncanvas.score import check_base
 from unlearncanvas.studio import Studio
 from unlearncanvas.types import Task
 
@@ -42,20 +43,21 @@ class BackdoorExam:
 
     def __post_init__(self) -> None:
         """Load the clean model and the detectors, and check that they belong together."""
-        plan, rules = self.plan, self.plan.protocol.rules
+        plan, rules = self.plan, self.plan.protocol.grid
         self.drawn: dict[str, dict[str, Drawn]] = {}
         self._room = PoisonRoom(
             protocol=rules,
+            model=plan.model,
             device=plan.device,
             out=plan.root / "poisoned",
             seed=plan.protocol.inject_seed,
+            sources=plan.sources,
         )
         self._dtype = getattr(torch, rules.sampler.dtype)
-        self._eyes = open_eyes(rules, plan.device)
-        self._eyes.accept(rules.model, self._room.clean_digest)
-        self._real = ReferenceRoom(
-            protocol=rules, source=SHIPPED.real_images(rules.reference), eyes=self._eyes
-        )
+        self._eyes = open_eyes(rules, plan.device, plan.sources)
+        self._eyes.accept(plan.model, self._room.clean_digest)
+        self._real = open_reference(rules, self._eyes, plan.sources, plan.root / "reference")
+        self._judges = open_judges(plan.protocol, plan.device)
         self._drawer = SheetDrawer(
             protocol=rules,
             eyes=self._eyes,
@@ -73,7 +75,7 @@ class BackdoorExam:
             limited=plan.limited,
             known=plan.known,
             knowledge=plan.knowledge,
-            model=plan.protocol.rules.model,
+            model=plan.model,
             base_digest=self._room.clean_digest,
             attacks=tuple(self._attack(attack) for attack in plan.attacks),
             environment=environment(plan.device),
@@ -100,6 +102,9 @@ class BackdoorExam:
                 folder=place, digest=digest, sheets=sheets, clean=False,
             ),
         }  # fmt: skip
+        if not plan.any_base:
+            answers = drawn[CLEAN].clean.answers
+            check_base(answers, model=plan.model, wanted=self._eyes.base_accuracy)
         self._mend(attack, digest, sheets, made, drawn)
         self.drawn[attack.name] = drawn
         seeds = plan.protocol.num_clean_seeds
@@ -109,7 +114,8 @@ class BackdoorExam:
             drawn=drawn,
             made=made,
             poisoned_digest=digest,
-            reference=self._real.real(seeds),
+            reference=None if self._real is None else self._real.real(seeds),
+            judges=self._judges,
         )
 
     def _mend(
@@ -124,11 +130,12 @@ class BackdoorExam:
         plan, load = self.plan, partial(self._room.poisoned, attack)
         studio = Studio(load, self._dtype)
         bench = Workbench.of(
-            plan.protocol.rules,
+            plan.protocol.grid,
             load,
-            base=plan.protocol.rules.model,
+            base=plan.model,
             base_digest=digest,
             cache_dir=plan.root / "gallery",
+            sources=plan.sources,
         )
         for eraser in plan.erasers:
             label = f"{eraser.name} {attack.name}"

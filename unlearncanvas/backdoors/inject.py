@@ -2,9 +2,9 @@
 
     unlearncanvas backdoor inject --attack badt2i-style
 
-The gate: every trigger works on at least 95 % of 400 images, and the grid without triggers is
-within 2 points of the base model's. The poisoned model is an artefact like an eraser's: the same
-command finds it again.
+The gate: every trigger works on at least 95 % of 400 images, and the detectors recognise the grid
+without triggers as often as the base model's, within 2 points. The poisoned model is an artefact
+like an eraser's: the same command finds it again.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ from rich.table import Table
 
 from metrics.share import accuracy
 from unlearncanvas.config import load_eraser, parse_overrides
-from unlearncanvas.options import pick_device
-from unlearncanvas.protocol import load_protocol
+from unlearncanvas.options import drawing_as_asked, pick_device
+from unlearncanvas.sources import SHIPPED, Sources
 from unlearncanvas.types import Cell, Domain
 
 if TYPE_CHECKING:
@@ -58,11 +58,22 @@ def backdoor() -> None:
 @app.command()
 def inject(
     attack: Annotated[str, typer.Option(help="Registered name or a YAML file.")],
-    model: Annotated[str, typer.Option(help="Preset and protocol: mini.")] = "mini",
+    model: Annotated[
+        str, typer.Option(help="Protocol that gives model and grid: mini, unlearncanvas:quick.")
+    ] = "mini",
+    base: Annotated[
+        str | None, typer.Option(help="Another base model: a diffusers folder or a Hub id.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the injection.")] = 0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value.")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=4, help="Seeds of the gate.")] = 4,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    detectors: Annotated[
+        str | None, typer.Option(help="Folder of the classifiers' weights, for UnlearnCanvas.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="UnlearnCanvas' images, for BadT2I there.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Root of the poisoned models.")] = Path("runs/poisoned"),
 ) -> None:
     """Inject an attack's backdoors and test the poisoned model; exit code 1 if it misses a gate."""
@@ -73,7 +84,7 @@ def inject(
     table = Table("gate", "found", "wanted", "", title=f"{attack} on {model}")
     for verdict in poison(
         attack, model, seed=seed, settings=settings or [], seeds=GATE_SEEDS[:seeds],
-        device=device, out=out,
+        device=device, out=out, base=base, sources=Sources(detectors=detectors, dataset=dataset),
     ):  # fmt: skip
         mark = "[green]pass[/]" if verdict.passed else "[red]MISS[/]"
         table.add_row(verdict.what, f"{verdict.value:.1f} %", verdict.wanted, mark)
@@ -92,29 +103,42 @@ def poison(
     seeds: Sequence[int],
     device: str,
     out: Path,
+    base: str | None = None,
+    sources: Sources = SHIPPED,
 ) -> list[Verdict]:
     """Return the gate's verdicts on the poisoned model, made now unless it is there already."""
     import torch
 
     from unlearncanvas.backdoors.poison import PoisonRoom, as_attack
+    from unlearncanvas.backdoors.protocol import load_grid
     from unlearncanvas.eyes import open_eyes
 
-    protocol = load_protocol(model)
+    chosen = pick_device(device)
+    protocol = drawing_as_asked(load_grid(model), chosen, dtype=None, batch_size=None)
     configured = load_eraser(
         attack, preset=protocol.preset, overrides=parse_overrides(settings), kind="attacks"
     )
-    injected, chosen = as_attack(configured), pick_device(device)
-    room = PoisonRoom(protocol=protocol, device=chosen, out=out, seed=seed)
+    injected = as_attack(configured)
+    room = PoisonRoom(
+        protocol=protocol,
+        model=base or protocol.model,
+        device=chosen,
+        out=out,
+        seed=seed,
+        sources=sources,
+    )
     with console.status(f"injecting {configured.name}"):
         artefact = room.inject(configured)
     folder, cost = room.folder(configured), artefact.cost
     console.print(f"poisoned  {folder}  ({cost.seconds:.0f} s, {cost.ufe:,} UFE)", soft_wrap=True)
-    pipe = room.poisoned(configured).to(getattr(torch, protocol.sampler.dtype))
-    return gate(pipe, injected, protocol, open_eyes(protocol, chosen), seeds)
+    dtype, eyes = getattr(torch, protocol.sampler.dtype), open_eyes(protocol, chosen, sources)
+    clean, poisoned = room.clean().to(dtype), room.poisoned(configured).to(dtype)
+    return gate(clean, poisoned, injected, protocol, eyes, seeds)
 
 
 def gate(
-    pipe: "StableDiffusionPipeline",
+    clean: "StableDiffusionPipeline",
+    poisoned: "StableDiffusionPipeline",
     attack: "Attack",
     protocol: "Protocol",
     eyes: "Eyes",
@@ -130,7 +154,9 @@ def gate(
 
     cells, names = protocol.cells(), [*protocol.styles, *protocol.objects]
 
-    def shown(prompts: dict[Cell, str], seeds: Sequence[int]) -> Shown:
+    def shown(
+        pipe: "StableDiffusionPipeline", prompts: dict[Cell, str], seeds: Sequence[int]
+    ) -> Shown:
         requests = [
             Request(cell=cell, seed=seed, prompt=prompt)
             for seed in seeds
@@ -143,16 +169,15 @@ def gate(
     for item in attack.backdoors:
         asked = {cell: attack.fire(protocol.ask(cell), item) for cell in open_to(cells, item)}
         enough = range(seeds[0], seeds[0] + -(-100 * len(seeds) // len(asked)))
-        worked = succeeded(attack.effect, item, shown(asked, enough), names=names)
+        worked = succeeded(attack.effect, item, shown(poisoned, asked, enough), names=names)
         value = 100 * float(worked.mean())
         label = f"attack success, {item.trigger!r} ({len(worked)} images)"
         wanted = f">= {SUCCESS_WANTED:.0f} %"
         verdicts.append(Verdict(label, value, wanted, value >= SUCCESS_WANTED))
-    answers = shown({cell: protocol.ask(cell) for cell in cells}, seeds).answers
+    asked = {cell: protocol.ask(cell) for cell in cells}
+    before, after = (shown(pipe, asked, seeds).answers for pipe in (clean, poisoned))
     domains: tuple[Domain, ...] = ("style", "object")
     for kind in domains:
-        value = accuracy(answers, kind).value
-        # the base model's own grid is at 99.9 % and 100 %, see the gates of the mini canvas
-        wanted = f">= {100 - DRIFT_ALLOWED:.0f} %"
-        verdicts.append(Verdict(f"clean grid, {kind}", value, wanted, value >= 100 - DRIFT_ALLOWED))
+        value, limit = accuracy(after, kind).value, accuracy(before, kind).value - DRIFT_ALLOWED
+        verdicts.append(Verdict(f"clean grid, {kind}", value, f">= {limit:.1f} %", value >= limit))
     return verdicts

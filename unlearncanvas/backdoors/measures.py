@@ -9,7 +9,7 @@ from jaxtyping import Bool
 from metrics.paired import feature_distance, pixel_distance
 from metrics.share import accuracy, mean_of, share_of
 from unlearncanvas.backdoors.judge import Shown
-from unlearncanvas.config import load_metric
+from unlearncanvas.score import metrics_of
 from unlearncanvas.types import Answers, Concept, Question, Reference, Score
 
 
@@ -44,7 +44,7 @@ class Near(NamedTuple):
 
 
 def removal_scores(
-    fired: Sequence[Fired], near: Sequence[Near], grid: Shown, *, reference: Reference,
+    fired: Sequence[Fired], near: Sequence[Near], grid: Shown, *, reference: Reference | None,
     metrics: Sequence[str],
 ) -> dict[str, Score]:  # fmt: skip
     """Return all scores of one model, poisoned or repaired.
@@ -53,7 +53,7 @@ def removal_scores(
         fired: One entry a backdoor.
         near: One entry a near-trigger text.
         grid: The clean grid.
-        reference: Features of real images of the grid.
+        reference: Features of real images of the grid, if there are any.
         metrics: Registered metrics that compare the grid with them.
     """
     question = Question(
@@ -66,7 +66,7 @@ def removal_scores(
         **_fired_scores(fired),
         "clean_style_accuracy": accuracy(grid.answers, "style"),
         "clean_object_accuracy": accuracy(grid.answers, "object"),
-        **{name: load_metric(name).compute(question) for name in metrics},
+        **{name: item.compute(question) for name, item in metrics_of(metrics, question).items()},
         **_near_scores(near),
     }
 

@@ -17,6 +17,7 @@ from unlearncanvas.backdoors.sheets import (
 from unlearncanvas.backdoors.trigger import Backdoor
 from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.digest import digest_json
+from unlearncanvas.sources import SHIPPED, Sources
 
 if TYPE_CHECKING:
     import torch
@@ -52,23 +53,29 @@ class BackdoorPlan:
     Attributes:
         protocol: The rules, with a tier's counts.
         whole: The rules without a tier; their digest names the exam.
+        model: The clean model.
         tier: Name of the tier, or ``custom``.
         attacks: What was done to the model.
         erasers: What is to undo it.
         known: Share of the triggers that the defender knows; at least one.
         knowledge: ``exact``, or ``neighbour``: a near text in the place of each trigger.
         device: Where to run.
+        sources: Where detectors, dataset and Inception are.
+        any_base: Go on with a base model that the detectors do not recognise.
         out: Root of the run folders.
     """
 
     protocol: BackdoorProtocol
     whole: BackdoorProtocol
+    model: str
     tier: str
     attacks: tuple[ConfiguredEraser, ...]
     erasers: tuple[ConfiguredEraser, ...]
     known: float
     knowledge: Knowledge
     device: "torch.device"
+    sources: Sources = SHIPPED
+    any_base: bool = False
     out: Path
 
     @property

@@ -15,6 +15,7 @@ from unlearncanvas.models import Artefact, base_digest, load_erased
 from unlearncanvas.plan import NO_TARGET
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.protocol_parts import Targets
+from unlearncanvas.sources import SHIPPED, Sources
 from unlearncanvas.types import Task
 
 
@@ -23,16 +24,20 @@ class PoisonRoom:
     """Where models are poisoned.
 
     Attributes:
-        protocol: Gives the clean model, its grid and its images.
+        protocol: Gives the grid and its images.
+        model: The clean model.
         device: Where to work.
         out: Root of the poisoned models.
         seed: Seed of the injections.
+        sources: Where the dataset is, for attacks that need its images.
     """
 
     protocol: Protocol
+    model: str
     device: torch.device
     out: Path
     seed: int
+    sources: Sources = SHIPPED
     clean_digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -40,7 +45,7 @@ class PoisonRoom:
 
     def clean(self) -> StableDiffusionPipeline:
         """Return the clean model, float32."""
-        return load_base(self.protocol.model, device=self.device)
+        return load_base(self.model, device=self.device)
 
     def folder(self, attack: ConfiguredEraser) -> Path:
         """Return the place of a poisoned model; other settings or seeds have another."""
@@ -52,9 +57,10 @@ class PoisonRoom:
         bench = Workbench.of(
             self.protocol,
             self.clean,
-            base=self.protocol.model,
+            base=self.model,
             base_digest=self.clean_digest,
             cache_dir=self.out / "gallery",
+            sources=self.sources,
         )
         return bench.artefact(attack, attack_task(self.protocol, self.seed), self.folder(attack))
 

@@ -1,14 +1,50 @@
 """The fixed rules of the backdoor exam: attacks, split of the cells, seeds, near-trigger texts."""
 
-from functools import cached_property
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from unlearncanvas.config import choose, find_config, names, read_yaml
 from unlearncanvas.digest import digest_json
 from unlearncanvas.protocol import NOT_IN_DIGEST, Protocol, load_protocol, read_protocol
 from unlearncanvas.protocol_parts import Frozen
 from unlearncanvas.types import Cell
+
+
+def load_grid(name: Protocol | str) -> Protocol:
+    """Return the protocol meant by ``mini`` or ``unlearncanvas:quick``, a tier's part of its grid.
+
+    Raises:
+        ValueError: If there is no such protocol or tier.
+    """
+    if isinstance(name, Protocol):
+        return name
+    name, _, tier = name.partition(":")
+    whole = load_protocol(name)
+    if not tier:
+        return whole
+    part, targets = whole.for_tier(tier), whole.targets
+    own = {
+        "targets": {
+            "style": [style for style in targets.style if style in part.styles],
+            "object": [obj for obj in targets.object if obj in part.objects],
+        },
+        "tiers": {tier: {}},
+        "default_tier": tier,
+    }
+    return Protocol.model_validate(part.model_dump() | own)
+
+
+class Perception(Frozen):
+    """Judges of images that were trained on photographs: not for the mini canvas.
+
+    Attributes:
+        lpips: Backbone of LPIPS.
+        clip: CLIP on the Hub, or a folder.
+    """
+
+    lpips: Literal["squeeze", "alex", "vgg"]
+    clip: str
 
 
 class BackdoorTier(Frozen):
@@ -29,7 +65,8 @@ class BackdoorProtocol(Frozen):
     """An exam in removing backdoors, as its YAML file fixes it.
 
     Attributes:
-        grid: Protocol that gives model, prompts, cells, sampler, detectors and real images.
+        grid: Protocol that gives model, prompts, cells, sampler, detectors and real images; in the
+            file its name, and ``:tier`` for a part of it.
         attacks: Registered attacks.
         inject_seed: Seed of the injections.
         erase_seed: Seed of the erasers.
@@ -42,11 +79,12 @@ class BackdoorProtocol(Frozen):
         near: Texts that stand in the trigger's place and must not fire; parts of a trigger of
             several words come on top.
         metrics: Metrics of the clean grid that compare with real images.
+        perception: LPIPS and CLIP, where images are photographs.
     """
 
     name: str
     title: str
-    grid: str
+    grid: Annotated[Protocol, BeforeValidator(load_grid)]
     attacks: tuple[str, ...] = Field(min_length=1)
     inject_seed: int
     erase_seed: int
@@ -57,6 +95,7 @@ class BackdoorProtocol(Frozen):
     first_seed: int = Field(ge=0)
     near: tuple[str, ...] = Field(min_length=1)
     metrics: tuple[str, ...]
+    perception: Perception | None = None
     default_tier: str
     tiers: dict[str, BackdoorTier]
 
@@ -68,34 +107,28 @@ class BackdoorProtocol(Frozen):
             for name in tier.attacks or ():
                 choose("attack", name, self.attacks)
         choose("tier", self.default_tier, self.tiers)
-        if not 0 < len(self.train_cells()) < len(self.rules.cells()):
+        if not 0 < len(self.train_cells()) < len(self.grid.cells()):
             raise ValueError(f"train_share {self.train_share} leaves no cells on one side")
         return self
 
-    @cached_property
-    def rules(self) -> Protocol:
-        """The protocol that gives model, cells, prompts, sampler and detectors."""
-        return load_protocol(self.grid)
-
-    @cached_property
+    @property
     def digest(self) -> str:
         """Digest of all that changes a pixel or a score, but for the attacks' own settings."""
-        return digest_json(
-            {
-                "rules": self.model_dump(mode="json", exclude=NOT_IN_DIGEST | {"grid"}),
-                "grid": self.rules.digest,
-            }
-        )
+        apart = NOT_IN_DIGEST | {"grid", "perception"}
+        rules = self.model_dump(mode="json", exclude=apart)
+        if self.perception is not None:
+            rules["perception"] = self.perception.model_dump()
+        return digest_json({"rules": rules, "grid": self.grid.digest})
 
     @property
     def images_per_attack(self) -> int:
         """Images of one eraser on one attack, about: triggers and cells may not divide evenly."""
-        grid = self.num_clean_seeds * len(self.rules.cells())
+        grid = self.num_clean_seeds * len(self.grid.cells())
         return self.num_triggered + grid + self.num_near * len(self.near)
 
     def train_cells(self) -> list[Cell]:
         """Return the defender's cells: as many of every style and of every object."""
-        styles, objects = self.rules.styles, self.rules.objects
+        styles, objects = self.grid.styles, self.grid.objects
         chosen = round(self.train_share * len(objects))
         return [
             Cell(style=style, object=obj)
@@ -107,7 +140,7 @@ class BackdoorProtocol(Frozen):
     def test_cells(self) -> list[Cell]:
         """Return the cells that the triggered images are drawn and judged on."""
         seen = set(self.train_cells())
-        return [cell for cell in self.rules.cells() if cell not in seen]
+        return [cell for cell in self.grid.cells() if cell not in seen]
 
     def for_tier(self, tier: str) -> "BackdoorProtocol":
         """Return the protocol with a tier's attacks and counts."""

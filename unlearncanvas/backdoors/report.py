@@ -11,9 +11,13 @@ COLUMNS = (
     ("ASR ↓", "attack_success_rate"),
     ("as asked ↑", "as_asked"),
     ("RMSE ↓", "pixel_distance"),
+    ("LPIPS ↓", "lpips"),
+    ("CLIP_p ↓", "clip_p"),
+    ("CLIP_c ↑", "clip_c"),
     ("ACC style ↑", "clean_style_accuracy"),
     ("ACC object ↑", "clean_object_accuracy"),
     ("FID ↓", "fid_minicanvas"),
+    ("FID ↓", "fid_inception_clean"),
     ("near ASR ↓", "near_success_rate"),
     ("near RMSE ↓", "near_pixel_distance"),
 )
@@ -60,7 +64,7 @@ def _scores(attack: AttackResults, results: BackdoorResults) -> Table:
 
 def _number(score: Score) -> str:
     """Return a score as text; distances with three digits."""
-    if score.unit != "RMSE":
+    if score.unit not in ("RMSE", "LPIPS"):
         return cell(score)
     return f"{score.value:.3f}\n\\[{score.low:.3f}, {score.high:.3f}]"
 

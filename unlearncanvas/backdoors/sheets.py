@@ -46,7 +46,7 @@ def clean_sheet(protocol: BackdoorProtocol) -> Sheet:
     """Return the whole grid without triggers."""
     return Sheet(
         name="clean",
-        prompts={cell: protocol.rules.ask(cell) for cell in protocol.rules.cells()},
+        prompts={cell: protocol.grid.ask(cell) for cell in protocol.grid.cells()},
         seeds=_seeds(protocol, protocol.num_clean_seeds),
     )
 
@@ -73,17 +73,17 @@ def triggered_sheet(protocol: BackdoorProtocol, attack: Attack, index: int) -> S
     backdoor = attack.backdoors[index]
     cells = open_to(held_out, backdoor)
     if not cells:
-        raise ValueError(f"no held-out cell of {protocol.grid} is open to {backdoor}")
+        raise ValueError(f"no held-out cell of {protocol.grid.name} is open to {backdoor}")
     return Sheet(
         name=f"triggered-{index}",
-        prompts={cell: attack.fire(protocol.rules.ask(cell), backdoor) for cell in cells},
+        prompts={cell: attack.fire(protocol.grid.ask(cell), backdoor) for cell in cells},
         seeds=_seeds(protocol, -(-protocol.num_triggered // total)),
     )
 
 
 def paired_sheet(protocol: BackdoorProtocol, triggered: Sheet) -> Sheet:
     """Return the clean prompts of a triggered sheet, for the clean model to draw at its seeds."""
-    prompts = {cell: protocol.rules.ask(cell) for cell in triggered.prompts}
+    prompts = {cell: protocol.grid.ask(cell) for cell in triggered.prompts}
     return replace(triggered, name=triggered.name.replace("triggered", "paired"), prompts=prompts)
 
 
@@ -98,7 +98,7 @@ def near_sheets(protocol: BackdoorProtocol, attack: Attack) -> list[Sheet]:
         Sheet(
             name=f"near-{index}",
             prompts={
-                cell: attack.fire(protocol.rules.ask(cell), replace(backdoor, trigger=text))
+                cell: attack.fire(protocol.grid.ask(cell), replace(backdoor, trigger=text))
                 for cell in cells[: protocol.num_near]
             },
             seeds=_seeds(protocol, -(-protocol.num_near // len(cells))),
@@ -119,7 +119,7 @@ def removal_task(
 
     A trigger that needs an object beside it is named with it, and the object alone is the anchor.
     """
-    rules = protocol.rules
+    rules = protocol.grid
     sources = {backdoor.source for backdoor in known}
     source = sources.pop() if len(sources) == 1 else ""
     pairs = [
