@@ -1,0 +1,64 @@
+"""The benchmark of speed: the ways it compares do the same work."""
+
+import copy
+
+import pytest
+import torch
+
+from erasers.esd import ESD
+from tests.in_process import run
+from unlearncanvas.sample import Request
+from unlearncanvas.speed.ceiling import unet_operations
+from unlearncanvas.speed.drawing import engine, pipeline
+from unlearncanvas.speed.esd_loop import plain_esd
+from unlearncanvas.speed.parts import timed_parts
+from unlearncanvas.types import Concept, Task
+
+
+def test_the_plain_loop_of_esd_ends_at_the_same_weights(pipe):
+    eraser = ESD(steps=3, lr=1e-3, batch_size=2, num_inference_steps=4)
+    target = Concept(kind="style", name="Mosaic")
+    ours, plain = copy.deepcopy(pipe), copy.deepcopy(pipe)
+    eraser.erase(ours, Task(targets=(target,), seed=5))
+    plain_esd(plain, eraser, eraser.prompt(target), seed=5)
+    before, found = pipe.unet.state_dict(), plain.unet.state_dict()
+    for name, weight in ours.unet.state_dict().items():
+        torch.testing.assert_close(weight, found[name], atol=1e-5, rtol=1e-4)
+    assert any(not torch.equal(before[name], found[name]) for name in before)
+
+
+def test_every_way_draws_all_that_is_asked(pipe, room):
+    sampler, cells = room.protocol.sampler, room.protocol.cells()[:3]
+    asked = [Request(cell=cell, seed=7, prompt=room.protocol.ask(cell)) for cell in cells]
+    drawn = []
+    decode = pipe.vae.decode
+    pipe.vae.decode = lambda latents, **options: (
+        drawn.append(len(latents)), decode(latents, **options)
+    )[1]  # fmt: skip
+    assert engine(pipe, asked, sampler, None)() == 3
+    assert pipeline(pipe, asked, sampler, batch_size=1)() == 3
+    assert pipeline(pipe, asked, sampler, batch_size=3)() == 3
+    assert drawn == [3, 1, 1, 1, 3]
+
+
+def test_the_parts_of_the_time_and_the_arithmetic(pipe, room):
+    sampler, cells = room.protocol.sampler, room.protocol.cells()[:2]
+    asked = [Request(cell=cell, seed=7, prompt=room.protocol.ask(cell)) for cell in cells]
+    with timed_parts(pipe, None) as parts:
+        engine(pipe, asked, sampler, None)()
+    assert set(parts) == {"UNet", "text encoder", "autoencoder, decode"}
+    assert all(seconds > 0 for seconds in parts.values())
+    small, large = (unet_operations(pipe, side, side) for side in (32, 64))
+    assert 3.5 < large / small < 6  # four times the places; attention grows faster
+
+
+@pytest.mark.slow
+def test_the_command_prints_every_way():
+    done = run(
+        "unlearncanvas.speed.__main__", "--steps", "1", "--batch-size", "2", "--rounds", "1",
+        "--loop-images", "1", "--esd-steps", "1", "--variants", "channels-last", "--device", "cpu",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for text in ("engine, batches of 2", "channels-last", "(a)", "(b)", "(c)", "UNet", "a step"):
+        assert text in done.stdout
+    assert run("unlearncanvas.speed.__main__", "--model", "sd3").returncode == 2
