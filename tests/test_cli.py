@@ -104,7 +104,7 @@ def test_dry_run_draws_nothing(tmp_path):
     assert "minutes on this cpu" in done.stdout
     # 10 jobs' chunks of 6 images: 256 features of 2 bytes, 12 + 12 probabilities of 4, the rest
     assert f"disk: {60 * (2 * 256 + 4 * 24 + 400) / 1000:.1f} kB of predictions" in done.stdout
-    assert "(whole UNets); free under" in done.stdout
+    assert "(UNets, whole); free under" in done.stdout
     assert not (tmp_path / "runs").exists()
 
 

@@ -9,7 +9,9 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from tests.small_exam import bench, command, environment, numbers, write_protocol
 from unlearncanvas.results import read_results
@@ -248,3 +250,33 @@ def test_adapters_hooks_and_generated_images_sit_the_same_exam(tmp_path):
     work = {row.label: (row.ufe, row.gallery_ufe) for row in results.rows}
     assert work["ca"] == (8 * 4, 3 * 2)  # a step of 8 images; 3 images, one guided step each
     assert work["seot"] == (0, 0)
+
+
+def test_weights_that_are_dropped_leave_the_same_numbers_and_are_not_missed(finished, tmp_path):
+    out, protocol, _ = finished
+    done = bench(protocol, tmp_path, "--artefacts", "dropped")
+    assert done.returncode == 0, done.stderr
+    assert numbers(tmp_path) == numbers(out)
+    assert not list(tmp_path.rglob("erased.safetensors"))
+    records = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("artefact.json")}
+    assert len(records) == 5
+    again = bench(protocol, tmp_path)
+    assert again.returncode == 0
+    assert "erasing again" not in again.stdout + again.stderr
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("artefact.json")} == records
+    assert bench(protocol, tmp_path, "--artefacts", "all").returncode == 2
+
+
+def test_half_precision_halves_the_file_and_is_another_artefact(finished, tmp_path):
+    out, protocol, _ = finished
+    done = bench(protocol, tmp_path, "--artefacts", "half", "--tier", "smoke")
+    assert done.returncode == 0, done.stderr
+    half = only(tmp_path, "small/esd-*/style-Mosaic-seed0")
+    whole = only(out, "small/esd-*/style-Mosaic-seed0")
+    assert half.parent.name != whole.parent.name
+    stored, full = (load_file(path / "erased.safetensors") for path in (half, whole))
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    for name, tensor in full.items():
+        torch.testing.assert_close(stored[name], tensor.half(), rtol=0, atol=0)
+    cost = json.loads((half / "artefact.json").read_text())["cost"]
+    assert 2 * cost["stored_bytes"] == sum(tensor.nbytes for tensor in full.values())

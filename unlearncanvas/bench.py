@@ -97,6 +97,10 @@ def bench(
     keep_images: Annotated[
         bool, typer.Option("--keep-images", help="Write every image as a PNG.")
     ] = False,
+    artefacts: Annotated[
+        str,
+        typer.Option(help="Erased weights: whole, half (float16), or dropped once they are drawn."),
+    ] = "whole",
     detectors: Annotated[
         str | None, typer.Option(help="Folder of the classifiers' weights, for UnlearnCanvas.")
     ] = None,
@@ -144,6 +148,7 @@ def bench(
         unused = {
             "--seeds": seeds, "--erase-seeds": erase_seeds, "--keep-images": keep_images,
             "--wandb": wandb, "--shard": shard, "--ray": ray,
+            "--artefacts": artefacts != "whole",
         }  # fmt: skip
         for option, value in unused.items():
             if value:
@@ -180,6 +185,7 @@ def bench(
         batch_size=batch_size,
         out=out,
         keep_images=keep_images,
+        artefacts=artefacts,
         any_base=any_base,
         sources=sources,
     )

@@ -18,8 +18,10 @@ from unlearncanvas.memory import peak_memory
 from unlearncanvas.models import (
     Artefact,
     changed_tensors,
+    halved,
     put_back,
     read_artefact,
+    read_record,
     save_artefact,
     snapshot,
 )
@@ -41,6 +43,7 @@ class Workbench:
         base_digest: Digest of its tensors.
         dtype: Autocast precision while an eraser works; weights stay float32.
         gallery: Where erasers get their images.
+        half: Whether artefacts are stored in half precision; the images are drawn from those.
     """
 
     load: Callable[[], StableDiffusionPipeline]
@@ -48,6 +51,7 @@ class Workbench:
     base_digest: str
     dtype: torch.dtype
     gallery: GalleryRoom
+    half: bool = False
 
     def __post_init__(self) -> None:
         self._start_afresh()
@@ -62,6 +66,7 @@ class Workbench:
         base_digest: str,
         cache_dir: Path,
         sources: Sources = SHIPPED,
+        half: bool = False,
     ) -> "Workbench":
         """Return the bench that a protocol's erasures are made on; images are kept in a folder."""
         room = GalleryRoom(
@@ -73,6 +78,7 @@ class Workbench:
             base_digest=base_digest,
             dtype=getattr(torch, protocol.erase_dtype),
             gallery=room,
+            half=half,
         )
 
     def _start_afresh(self) -> None:
@@ -92,6 +98,7 @@ class Workbench:
                 "base": self.base_digest,
                 "dtype": str(self.dtype),
                 "device": self._pipe.device.type,
+                **({"stored": "float16"} if self.half else {}),
             }
         )
 
@@ -104,6 +111,15 @@ class Workbench:
         with FileLock(folder / "artefact.lock"):
             stored = self.stored(configured, task, folder)
             return stored or self._erase(configured, task, folder)
+
+    def recorded(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact | None:
+        """Return what made the artefact in ``folder``, if it is what is asked for and whole.
+
+        Or was: its tensors may have been dropped when everything had been drawn.
+        """
+        found = read_record(folder)
+        wanted = found is not None and found.digest == self.artefact_digest(configured, task)
+        return found if wanted else None
 
     def stored(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact | None:
         """Return the artefact in ``folder`` if it is whole and what is asked for."""
@@ -131,7 +147,8 @@ class Workbench:
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
                 seconds = time.perf_counter() - start
-            tensors = changed_tensors(pipe, self._before)
+            changed = changed_tensors(pipe, self._before)
+            tensors = halved(changed) if self.half else changed
         finally:
             if eraser.leaves == "weights":
                 put_back(pipe, self._before)

@@ -15,7 +15,7 @@ from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.listener import Listener
-from unlearncanvas.models import Artefact, base_digest
+from unlearncanvas.models import Artefact, base_digest, drop_tensors
 from unlearncanvas.plan import Job, Plan
 from unlearncanvas.reference import open_reference
 from unlearncanvas.results import RunResults, environment, write_result, write_results
@@ -63,6 +63,7 @@ class Exam:
             base_digest=self.base_digest,
             cache_dir=plan.out / protocol.name / "gallery",
             sources=plan.sources,
+            half=plan.artefacts == "half",
         )
         self._studio = Studio(self._load, getattr(torch, protocol.sampler.dtype))
         self._drawer = ChunkDrawer(
@@ -100,8 +101,9 @@ class Exam:
         return [self.chunk(artefact, job, seed) for seed in seeds]
 
     def stored(self, job: Job) -> Artefact | None:
-        """Return a job's artefact if it is there."""
-        return self._workbench.stored(job.eraser, job.task, job.folder)
+        """Return a job's artefact if it is there, or all that was to be drawn with it is."""
+        drawn = self._all_drawn(job, self.plan.seeds)
+        return drawn or self._workbench.stored(job.eraser, job.task, job.folder)
 
     def missing(self, job: Job, artefact: Artefact) -> list[int]:
         """Return the seeds at which a stored artefact is still to be drawn."""
@@ -147,6 +149,8 @@ class Exam:
             folder.mkdir(parents=True, exist_ok=True)
             self._files.append(write_result(folder, result))
             yield result
+        if self.plan.artefacts == "dropped":
+            drop_tensors(job.folder)
         self.done.append((job, artefact))
 
     def chunk(self, artefact: Artefact, job: Job, seed: int) -> Chunk:
@@ -161,8 +165,17 @@ class Exam:
         """Return a job's artefact and the seals of its chunks, made now where they are missing."""
         label = f"{job.eraser.name} {', '.join(map(str, job.task.targets))}"
         self.listener.erasing(label)
-        artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
+        artefact = self._all_drawn(job, seeds)
+        if artefact is None:
+            artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
         return artefact, self._draw(job, artefact, label, seeds)
+
+    def _all_drawn(self, job: Job, seeds: Sequence[int]) -> Artefact | None:
+        """Return a job's artefact if nothing is left to draw with it: its tensors may be gone."""
+        artefact = self._workbench.recorded(job.eraser, job.task, job.folder)
+        if artefact is None or set(seeds) & set(self.missing(job, artefact)):
+            return None
+        return artefact
 
     def _draw(self, job: Job, artefact: Artefact, label: str, seeds: Sequence[int]) -> list[Seal]:
         """Return the seals of chunks of a job; draws those that are missing."""

@@ -109,7 +109,7 @@ def artefact_files(folder: Path) -> list[Path]:
 
 
 def read_artefact(folder: Path) -> tuple[Artefact, dict[str, Tensor]]:
-    """Return a stored artefact.
+    """Return a stored artefact; tensors that were stored in half precision come back in float32.
 
     Raises:
         ValueError: If a file is missing or damaged.
@@ -121,7 +121,32 @@ def read_artefact(folder: Path) -> tuple[Artefact, dict[str, Tensor]]:
         raise ValueError(f"{str(folder)!r} holds no readable artefact: {exc}") from exc
     if digest_tensors(tensors) != artefact.tensors_digest:
         raise ValueError(f"the tensors in {str(folder)!r} are not those that artefact.json names")
-    return artefact, tensors
+    return artefact, {name: _whole(tensor) for name, tensor in tensors.items()}
+
+
+def read_record(folder: Path) -> Artefact | None:
+    """Return what made an artefact whose tensors may be gone; None if that is gone, too."""
+    try:
+        return Artefact.model_validate_json((folder / "artefact.json").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors with float32 ones in float16."""
+    return {
+        name: tensor.half() if tensor.dtype is torch.float32 else tensor
+        for name, tensor in tensors.items()
+    }
+
+
+def drop_tensors(folder: Path) -> None:
+    """Delete an artefact's tensors; what made it stays."""
+    (folder / "erased.safetensors").unlink(missing_ok=True)
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype is torch.float16 else tensor
 
 
 def load_erased(path: str | Path, pipe: StableDiffusionPipeline) -> StableDiffusionPipeline:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearncanvas.config import ConfiguredEraser, choose, load_eraser, parse_overrides
-from unlearncanvas.plan import BASELINES, Plan
+from unlearncanvas.plan import BASELINES, Artefacts, Plan
 from unlearncanvas.protocol import Protocol, load_protocol
 from unlearncanvas.sources import SHIPPED, Sources
 
@@ -49,6 +49,7 @@ def make_plan(
     batch_size: int | None,
     out: Path,
     keep_images: bool,
+    artefacts: str = "whole",
     any_base: bool = False,
     sources: Sources = SHIPPED,
 ) -> Plan:
@@ -86,6 +87,7 @@ def make_plan(
         device=where,
         out=out,
         keep_images=keep_images,
+        artefacts=checked_artefacts(artefacts),
         any_base=any_base,
         sources=sources,
     )
@@ -100,6 +102,16 @@ def drawing_as_asked(
         changes |= {"batch_size": batch_size}
     sampler = rules.sampler.model_dump() | changes
     return Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
+
+
+def checked_artefacts(name: str) -> Artefacts:
+    """Return what ``--artefacts`` asks for.
+
+    Raises:
+        ValueError: If it is none of the choices.
+    """
+    choices: dict[str, Artefacts] = {"whole": "whole", "half": "half", "dropped": "dropped"}
+    return choices[choose("--artefacts", name, choices)]
 
 
 def pick_device(name: str) -> "torch.device":

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.digest import digest_json
@@ -13,6 +13,7 @@ from unlearncanvas.types import Concept, Task
 if TYPE_CHECKING:
     import torch
 
+Artefacts = Literal["whole", "half", "dropped"]
 BASELINES = ("none", "noise")
 """Rows of every table, so that nobody reads UA alone."""
 NO_TARGET = Concept(kind="trigger", name="none")
@@ -52,6 +53,8 @@ class Plan:
         device: Where to run.
         out: Root of the run folders.
         keep_images: Write every image as a file.
+        artefacts: What becomes of erased weights: kept whole, kept in half precision, or dropped
+            when a target's images are all there.
         any_base: Go on with a base model that the detectors do not recognise.
         sources: Where the user keeps what the package does not ship.
     """
@@ -67,6 +70,7 @@ class Plan:
     device: "torch.device"
     out: Path
     keep_images: bool
+    artefacts: Artefacts = "whole"
     any_base: bool = False
     sources: Sources = SHIPPED
 
@@ -84,7 +88,8 @@ class Plan:
 
     def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
         """Return an eraser's folder; other settings or another source have another one."""
-        digest = digest_json([eraser.settings, eraser.source_digest, self.model])[:8]
+        half = ["half"] if self.artefacts == "half" else []
+        digest = digest_json([eraser.settings, eraser.source_digest, self.model, *half])[:8]
         return self.out / self.protocol.name / f"{eraser.name}-{digest}"
 
     def run_folder(self) -> Path:

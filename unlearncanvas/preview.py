@@ -41,14 +41,15 @@ def preview(plan: Plan, console: Console) -> None:
     per_image = seconds_per_image(pipe, plan.protocol, plan.seeds[0])
     guided = 2 if sampler.guidance_scale > 1 else 1
     per_ufe = per_image / (sampler.num_inference_steps * guided)
-    whole = 4 * sum(weight.numel() for weight in pipe.unet.parameters())
+    width = 2 if plan.artefacts == "half" else 4
+    whole = width * sum(weight.numel() for weight in pipe.unet.parameters())
     seconds, stored = 0.0, 0
     for eraser in plan.erasers:
         jobs = [job for job in plan.jobs() if job.eraser is eraser]
         images = sum(map(plan.images_of, jobs)) * len(plan.seeds)
         work = eraser.eraser.planned_ufe()
         seconds += images * per_image + (work or 0) * len(jobs) * per_ufe
-        stored += len(jobs) * whole if eraser.eraser.leaves == "weights" else 0
+        stored += _left(plan, len(jobs)) * whole if eraser.eraser.leaves == "weights" else 0
         ufe = "unknown" if work is None else f"{work:,}"
         console.print(
             f"{eraser.name:12} {len(jobs):3} models x {len(plan.seeds)} seeds: "
@@ -64,9 +65,14 @@ def preview(plan: Plan, console: Console) -> None:
     free = shutil.disk_usage(_existing(plan.out)).free
     console.print(
         f"disk: {size(chunks)} of predictions and features, erased weights at most "
-        f"{size(stored)} (whole UNets); free under {plan.out}: {size(free)}",
+        f"{size(stored)} (UNets, {plan.artefacts}); free under {plan.out}: {size(free)}",
         soft_wrap=True,
     )
+
+
+def _left(plan: Plan, num_models: int) -> int:
+    """How many erased models are on the disk at the same time."""
+    return min(1, num_models) if plan.artefacts == "dropped" else num_models
 
 
 def _bytes_per_image(exam: Exam) -> int:
