@@ -7,6 +7,8 @@ import torch
 
 from erasers.esd import ESD
 from tests.in_process import run
+from unlearncanvas.batch_size import largest_batch
+from unlearncanvas.options import read_batch_size
 from unlearncanvas.sample import Request
 from unlearncanvas.speed.ceiling import unet_operations
 from unlearncanvas.speed.drawing import engine, pipeline
@@ -62,3 +64,28 @@ def test_the_command_prints_every_way():
     for text in ("engine, batches of 2", "channels-last", "(a)", "(b)", "(c)", "UNet", "a step"):
         assert text in done.stdout
     assert run("unlearncanvas.speed.__main__", "--model", "sd3").returncode == 2
+
+
+def test_the_batch_is_halved_until_it_fits(pipe, room):
+    tried, decode = [], pipe.vae.decode
+
+    def small_memory(latents, **options):
+        tried.append(len(latents))
+        if len(latents) > 5:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+        return decode(latents, **options)
+
+    pipe.vae.decode = small_memory
+    assert largest_batch(pipe, room.protocol, largest=32) == 4
+    assert tried == [32, 16, 8, 4]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("many", "an integer >= 1 or auto"), ("0", "an integer >= 1"), ("auto", "leave it out")],
+)
+def test_a_batch_size_that_cannot_be(text, message):
+    with pytest.raises(ValueError, match=message):
+        read_batch_size(text, "mini", None, torch.device("cpu"), None)
+    assert read_batch_size("16", "mini", None, torch.device("cpu"), None) == 16
+    assert read_batch_size(None, "mini", None, torch.device("cpu"), None) is None

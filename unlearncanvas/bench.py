@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
-from unlearncanvas.options import make_plan, pick_device, split
+from unlearncanvas.options import make_plan, pick_device, read_batch_size, split
 from unlearncanvas.share import Share
 from unlearncanvas.sources import Sources
 
@@ -91,7 +91,10 @@ def bench(
         str | None, typer.Option(help="float32, bfloat16 or float16; default: the protocol's.")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images drawn together; default: the protocol's.")
+        str | None,
+        typer.Option(
+            help="Images drawn together; default: the protocol's; auto: all that a GPU holds."
+        ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
     keep_images: Annotated[
@@ -144,6 +147,7 @@ def bench(
     from unlearncanvas.backdoors.protocol import is_backdoor
 
     sources = Sources(detectors=detectors, dataset=dataset, inception=inception)
+    together = read_batch_size(batch_size, protocol, model, pick_device(device), dtype)
     if is_backdoor(protocol):
         unused = {
             "--seeds": seeds, "--erase-seeds": erase_seeds, "--keep-images": keep_images,
@@ -164,7 +168,7 @@ def bench(
             knowledge=knowledge,
             device=pick_device(device),
             dtype=dtype,
-            batch_size=batch_size,
+            batch_size=together,
             out=out,
             any_base=any_base,
             sources=sources,
@@ -182,7 +186,7 @@ def bench(
         settings=settings or [],
         device=device,
         dtype=dtype,
-        batch_size=batch_size,
+        batch_size=together,
         out=out,
         keep_images=keep_images,
         artefacts=artefacts,

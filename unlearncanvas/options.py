@@ -104,6 +104,42 @@ def drawing_as_asked(
     return Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
 
 
+def read_batch_size(
+    text: str | None, protocol: str, model: str | None, device: "torch.device", dtype: str | None
+) -> int | None:
+    """Return what ``--batch-size`` asks for; with ``auto`` it is found out by drawing.
+
+    Raises:
+        ValueError: If it is neither a number nor ``auto``, or there is no GPU to fill.
+    """
+    if text is None:
+        return None
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    if text != "auto":
+        raise ValueError(f"--batch-size takes an integer >= 1 or auto, got {text!r}")
+    if device.type != "cuda":
+        raise ValueError(
+            "--batch-size auto fills a GPU's memory, and this runs on a processor: leave it out"
+        )
+    import torch
+
+    from unlearncanvas.backdoors.protocol import is_backdoor, load_backdoor_protocol
+    from unlearncanvas.base_model import load_base
+    from unlearncanvas.batch_size import largest_batch
+
+    found = load_backdoor_protocol(protocol).grid if is_backdoor(protocol) else None
+    rules = drawing_as_asked(found or load_protocol(protocol), device, dtype=dtype, batch_size=None)
+    pipe = load_base(model or rules.model, device=device, dtype=getattr(torch, rules.sampler.dtype))
+    chosen = largest_batch(pipe, rules)
+    logging.getLogger(__name__).warning(
+        "drawing %d images together; say --batch-size %d to have the same digits again",
+        chosen,
+        chosen,
+    )
+    return chosen
+
+
 def checked_artefacts(name: str) -> Artefacts:
     """Return what ``--artefacts`` asks for.
 
