@@ -5,9 +5,9 @@ import io
 from rich.console import Console
 
 from unlearncanvas.protocol import load_protocol
-from unlearncanvas.report import cell, size, tables
 from unlearncanvas.results import Row, RunResults, read_results, write_results
 from unlearncanvas.score import mean_scores, target_scores
+from unlearncanvas.tables import cell, size, tables
 from unlearncanvas.types import Answers, Concept, Score
 
 

@@ -14,6 +14,7 @@ from unlearncanvas.bench import EXAMPLES, bench, run_app
 from unlearncanvas.config import choose, find_config, import_class, load_eraser, names, read_yaml
 from unlearncanvas.merge import merge
 from unlearncanvas.score_command import score
+from unlearncanvas.site.report import report
 from unlearncanvas.tune import tune
 
 app = typer.Typer(
@@ -27,6 +28,7 @@ app.command()(tune)
 app.command()(agreement)
 app.command()(score)
 app.command()(merge)
+app.command()(report)
 app.add_typer(backdoor_app, name="backdoor")
 console = Console()
 

@@ -12,8 +12,8 @@ from unlearncanvas.exam import Exam
 from unlearncanvas.listener import Silent
 from unlearncanvas.plan import Plan
 from unlearncanvas.protocol import Protocol
-from unlearncanvas.report import size
 from unlearncanvas.sample import Request, draw_batch
+from unlearncanvas.tables import size
 from unlearncanvas.terminal import silence_libraries
 
 ROW_BYTES = 400

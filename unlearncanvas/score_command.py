@@ -38,8 +38,8 @@ def score(
     from unlearncanvas.folder_exam import FolderExam
     from unlearncanvas.options import pick_device
     from unlearncanvas.protocol import load_protocol
-    from unlearncanvas.report import tables
     from unlearncanvas.sources import Sources
+    from unlearncanvas.tables import tables
     from unlearncanvas.terminal import bar
 
     rules = load_protocol(protocol)

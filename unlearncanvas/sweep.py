@@ -20,8 +20,8 @@ from unlearncanvas.bench import run_app
 from unlearncanvas.exam import Exam
 from unlearncanvas.files import write_text
 from unlearncanvas.options import make_plan, split
-from unlearncanvas.report import cost
 from unlearncanvas.results import Row
+from unlearncanvas.tables import cost
 from unlearncanvas.terminal import bar, silence_libraries
 
 SHOWN = (

@@ -26,9 +26,9 @@ from unlearncanvas.exam import Exam
 from unlearncanvas.listener import Listener
 from unlearncanvas.pictures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.plan import BASELINES, Plan
-from unlearncanvas.report import tables
 from unlearncanvas.results import RunResults
 from unlearncanvas.share import Share
+from unlearncanvas.tables import tables
 from unlearncanvas.types import Concept, Result
 
 

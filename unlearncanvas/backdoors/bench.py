@@ -108,8 +108,8 @@ def sit(plan: "BackdoorPlan", console: Console) -> None:
     """Run a plan and show what came out."""
     from unlearncanvas.backdoors.exam import BackdoorExam
     from unlearncanvas.backdoors.pictures import removal_sheet
-    from unlearncanvas.backdoors.report import tables
     from unlearncanvas.backdoors.results import FILE
+    from unlearncanvas.backdoors.tables import tables
     from unlearncanvas.terminal import bar, silence_libraries
 
     silence_libraries()

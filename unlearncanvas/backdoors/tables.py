@@ -4,7 +4,7 @@ from rich.table import Table
 
 from unlearncanvas.backdoors.assess import CLEAN, POISONED
 from unlearncanvas.backdoors.results import AttackResults, BackdoorResults
-from unlearncanvas.report import cell, size
+from unlearncanvas.tables import cell, size
 from unlearncanvas.types import Cost, Score
 
 COLUMNS = (

@@ -1,0 +1,1 @@
+"""Results that people can look at: a page that opens from disk, and tables for papers."""

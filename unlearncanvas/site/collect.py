@@ -1,0 +1,212 @@
+"""Run folders to boards: erasers that sat the same exam, side by side."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from unlearncanvas.backdoors.results import BackdoorResults, read_backdoor_results
+from unlearncanvas.plan import BASELINES
+from unlearncanvas.results import Row, RunResults, read_results
+from unlearncanvas.site.command import changed, regenerate, rules_of
+from unlearncanvas.site.registry import About, about
+from unlearncanvas.types import Result, Score
+
+_log = logging.getLogger(__name__)
+FILE = "results.json"
+ENOUGH = 50.0
+"""Percent of the rest that must survive; below, a high UA means nothing."""
+Standing = Literal["reference", "ranked", "degenerate"]
+Trust = Literal["measured here", "verified", "reported"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """An eraser on a board.
+
+    Attributes:
+        label: Its name in tables, with the settings that are not the protocol's own.
+        about: Family, paper, what it leaves.
+        rows: Mean scores, by kind of target.
+        results: What every target scored, by target; empty where only means are at hand.
+        sheets: Contact sheets, by target.
+        command: What makes these numbers again.
+        trust: Who measured them.
+        source: The file they are from.
+    """
+
+    label: str
+    about: About
+    rows: Mapping[str, Row]
+    results: Mapping[str, Result]
+    sheets: Mapping[str, Path]
+    command: str
+    trust: Trust
+    source: Path
+
+    def score(self, kind: str, name: str) -> Score | None:
+        """Return a mean score, if there is one."""
+        row = self.rows.get(kind)
+        return None if row is None else row.scores.get(name)
+
+    @property
+    def standing(self) -> Standing:
+        """Whether it is a row to read others by, or one whose forgetting is destruction."""
+        if self.label in BASELINES:
+            return "reference"
+        kept = [
+            row.scores[name].value
+            for row in self.rows.values()
+            for name in ("in_domain_retain_accuracy", "cross_domain_retain_accuracy")
+            if name in row.scores
+        ]
+        return "degenerate" if kept and min(kept) < ENOUGH else "ranked"
+
+
+@dataclass(kw_only=True)
+class Board:
+    """All erasers of one exam: same protocol, base model, targets and seeds.
+
+    Attributes:
+        run: Any of its runs; what they have in common.
+        entries: By label.
+    """
+
+    run: RunResults
+    entries: dict[str, Entry] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> dict[str, tuple[str, ...]]:
+        """The targets, by kind."""
+        return {row.kind: row.targets for row in self.run.rows}
+
+    @property
+    def title(self) -> str:
+        """Protocol, number of targets, number of seeds."""
+        count = sum(map(len, self.targets.values()))
+        seeds = len(self.run.seeds)
+        return f"{self.run.protocol} · {count} targets · {seeds} seed{'s' if seeds > 1 else ''}"
+
+
+class BackdoorRun(NamedTuple):
+    """A run of the backdoor exam, and its file."""
+
+    path: Path
+    results: BackdoorResults
+
+
+@dataclass(kw_only=True)
+class Collection:
+    """All that was found.
+
+    Attributes:
+        boards: The one with most erasers first.
+        backdoors: Runs of the backdoor exam.
+    """
+
+    boards: list[Board]
+    backdoors: list[BackdoorRun]
+
+
+def collect(places: Iterable[Path], trust: Mapping[Path, Trust] | None = None) -> Collection:
+    """Return what the result files under some folders hold; of two alike the newer one.
+
+    Args:
+        places: Folders, or result files.
+        trust: Who measured the files under a folder; ``measured here`` if nothing is said.
+
+    Raises:
+        ValueError: If there is no readable result file.
+    """
+    files = sorted({path for place in places for path in _files(place)}, key=_age)
+    boards: dict[tuple[object, ...], Board] = {}
+    backdoors: list[BackdoorRun] = []
+    for path in files:
+        try:
+            run = read_results(path)
+        except ValueError as exc:
+            found = _backdoors(path)
+            if found is None:
+                _log.warning("left out: %s", exc)
+            else:
+                backdoors.append(BackdoorRun(path, found))
+            continue
+        if not run.rows:
+            continue
+        first = [row for row in run.rows if row.label == run.rows[0].label]
+        targets = tuple((row.kind, row.targets) for row in first)
+        key = (run.protocol, run.protocol_digest, run.base_digest, run.seeds, targets)
+        board = boards.setdefault(key, Board(run=run))
+        board.run = run
+        board.entries |= _entries(path, run, _trust(path, trust or {}))
+    if not boards and not backdoors:
+        raise ValueError(
+            f"no {FILE} under {', '.join(map(str, places))}; run the benchmark first: "
+            "python -m unlearncanvas.bench --eraser esd"
+        )
+    ordered = sorted(boards.values(), key=lambda board: -len(board.entries))
+    return Collection(boards=ordered, backdoors=backdoors)
+
+
+def _files(place: Path) -> list[Path]:
+    return [place] if place.is_file() else list(place.rglob(FILE))
+
+
+def _age(path: Path) -> tuple[float, str]:
+    return path.stat().st_mtime, str(path)
+
+
+def _trust(path: Path, trust: Mapping[Path, Trust]) -> Trust:
+    return next(
+        (said for folder, said in trust.items() if path.is_relative_to(folder)), "measured here"
+    )
+
+
+def _backdoors(path: Path) -> BackdoorResults | None:
+    try:
+        return read_backdoor_results(path)
+    except ValueError:
+        return None
+
+
+def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
+    """The erasers of one run; targets whose files are elsewhere keep their means only."""
+    root = path.parents[3] if len(path.parents) > 3 else path.parent
+    results: dict[str, dict[str, Result]] = {}
+    sheets: dict[str, dict[str, Path]] = {}
+    for name in run.results:
+        file = root / name
+        if not file.is_file():
+            continue
+        result = Result.model_validate_json(file.read_text())
+        label = _label(result, run)
+        results.setdefault(label, {})[result.target] = result
+        sheet = file.with_name("sheet.png")
+        if sheet.is_file():
+            sheets.setdefault(label, {})[result.target] = sheet
+    entries = {}
+    rules = rules_of(run.protocol)
+    for label in dict.fromkeys(row.label for row in run.rows):
+        own = results.get(label, {})
+        eraser = label.split()[0]
+        first = next(iter(own.values()), None)
+        settings = {} if first is None else changed(eraser, first, rules)
+        shown = ", ".join([label, *(f"{key}={value}" for key, value in settings.items())])
+        entries[shown] = Entry(
+            label=shown,
+            about=about(eraser),
+            rows={row.kind: row for row in run.rows if row.label == label},
+            results=own,
+            sheets=sheets.get(label, {}),
+            command=regenerate(run, eraser, settings),
+            trust=trust,
+            source=path,
+        )
+    return entries
+
+
+def _label(result: Result, run: RunResults) -> str:
+    """The row that a target's result is part of; erase seeds have rows of their own."""
+    named = f"{result.eraser} seed {result.erase_seed}"
+    return named if any(row.label == named for row in run.rows) else result.eraser

@@ -1,0 +1,107 @@
+"""The columns of a board, the same on the page, in Markdown, CSV and LaTeX."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from unlearncanvas.results import Row
+from unlearncanvas.site.collect import Board, Entry
+from unlearncanvas.tables import COLUMNS as SCORES
+from unlearncanvas.tables import size
+from unlearncanvas.types import Score
+
+Number = Callable[[Row], float | None]
+COSTS: tuple[tuple[str, Number, Callable[[float], str]], ...] = (
+    (
+        "UFE ↓",
+        lambda row: None if row.ufe is None else row.ufe + row.gallery_ufe,
+        lambda value: f"{value:,.0f}",
+    ),
+    ("seconds ↓", lambda row: row.erase_seconds, lambda value: f"{value:,.1f}"),
+    ("peak ↓", lambda row: row.peak_memory_bytes, size),
+    ("stored ↓", lambda row: row.stored_bytes, size),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column.
+
+    Attributes:
+        heading: With an arrow that says what is better.
+        kind: Kind of targets, of a score; empty for text and cost.
+        name: Metric; or what of the entry it shows.
+        first: How the first click sorts: ``up`` or ``down``.
+    """
+
+    heading: str
+    kind: str
+    name: str
+    first: str
+
+    def score(self, entry: Entry) -> Score | None:
+        """Return the entry's score in this column, if it is one of scores."""
+        return entry.score(self.kind, self.name) if self.kind else None
+
+    def cell(self, entry: Entry) -> dict[str, Any]:
+        """Return what the page shows."""
+        if self.kind:
+            return {"kind": "score", "score": self.score(entry)}
+        if self.name in ("family", "leaves", "measured"):
+            return {"kind": "text", "text": self.text(entry)}
+        value = _cost(entry, self.name)
+        return {"kind": "cost", "value": "" if value is None else value, "text": self.text(entry)}
+
+    def text(self, entry: Entry) -> str:
+        """Return the cell as text."""
+        if self.kind:
+            score = self.score(entry)
+            return "" if score is None else f"{value_text(score)} {interval_text(score)}".strip()
+        if self.name == "measured":
+            return entry.trust
+        if self.name in ("family", "leaves"):
+            return str(getattr(entry.about, self.name))
+        value = _cost(entry, self.name)
+        shown = next(show for heading, _, show in COSTS if heading == self.name)
+        return "" if value is None else shown(value)
+
+
+def columns_of(board: Board) -> list[Column]:
+    """Return a board's columns: scores of both kinds of targets, costs, facts."""
+    columns = []
+    for kind in board.targets:
+        there = {name for row in board.run.rows if row.kind == kind for name in row.scores}
+        columns += [
+            Column(heading=f"{kind} {heading}", kind=kind, name=name, first=_first(heading))
+            for heading, name in SCORES
+            if name in there
+        ]
+    columns += [Column(heading=name, kind="", name=name, first="up") for name, _, _ in COSTS]
+    columns += [
+        Column(heading=name, kind="", name=name, first="up")
+        for name in ("family", "leaves", "measured")
+    ]
+    return columns
+
+
+def value_text(score: Score) -> str:
+    """Return a value with the digits it deserves."""
+    return f"{score.value:.1f}"
+
+
+def interval_text(score: Score) -> str:
+    """Return a score's interval; nothing where there is none."""
+    if score.low is None or score.high is None:
+        return ""
+    return f"[{score.low:.1f}, {score.high:.1f}]"
+
+
+def _first(heading: str) -> str:
+    return "down" if "↑" in heading else "up"
+
+
+def _cost(entry: Entry, heading: str) -> float | None:
+    """The mean of a cost over both kinds of targets."""
+    of = next(number for name, number, _ in COSTS if name == heading)
+    known = [value for value in map(of, entry.rows.values()) if value is not None]
+    return sum(known) / len(known) if known else None
