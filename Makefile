@@ -5,19 +5,27 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # The allocator settings keep glibc from returning memory between steps: a fifth of the time on CPU.
 export MALLOC_TRIM_THRESHOLD_ := 1000000000
 export MALLOC_MMAP_THRESHOLD_ := 1000000000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: bench test check clean
+.PHONY: bench test check browser clean
 
 bench: $(READY)
 	$(BIN)/python -m unlearncanvas.bench --eraser esd --tier smoke
 
-test: $(READY)
+test: $(READY) browser
 	$(BIN)/python -m pytest
+
+# The report is tested in a real browser, Debian's.
+browser:
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || \
+	{ $(SUDO) apt-get update -qq && \
+	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver; } || \
+	echo "no chromium here: the report is not tested in a browser"
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -1,8 +1,8 @@
 """Run folders to boards: erasers that sat the same exam, side by side."""
 
 import logging
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -26,7 +26,8 @@ class Entry:
     """An eraser on a board.
 
     Attributes:
-        label: Its name in tables, with the settings that are not the protocol's own.
+        label: Its name in tables; settings are named where a board has several of one eraser.
+        settings: Those that are not the protocol's own.
         about: Family, paper, what it leaves.
         rows: Mean scores, by kind of target.
         results: What every target scored, by target; empty where only means are at hand.
@@ -37,6 +38,7 @@ class Entry:
     """
 
     label: str
+    settings: Mapping[str, object]
     about: About
     rows: Mapping[str, Row]
     results: Mapping[str, Result]
@@ -145,8 +147,25 @@ def collect(places: Iterable[Path], trust: Mapping[Path, Trust] | None = None) -
             f"no {FILE} under {', '.join(map(str, places))}; run the benchmark first: "
             "python -m unlearncanvas.bench --eraser esd"
         )
+    for board in boards.values():
+        board.entries = _named(list(board.entries.values()))
     ordered = sorted(boards.values(), key=lambda board: -len(board.entries))
     return Collection(boards=ordered, backdoors=backdoors)
+
+
+def _named(entries: Sequence[Entry]) -> dict[str, Entry]:
+    """The entries by label; those of one eraser are told apart by the settings that differ."""
+    named = {}
+    for entry in entries:
+        alike = [other.settings for other in entries if other.label == entry.label]
+        differing = [
+            f"{key}={value}"
+            for key, value in entry.settings.items()
+            if any(other.get(key) != value for other in alike)
+        ]
+        label = ", ".join([entry.label, *differing])
+        named[label] = replace(entry, label=label)
+    return named
 
 
 def _files(place: Path) -> list[Path]:
@@ -192,9 +211,10 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
         eraser = label.split()[0]
         first = next(iter(own.values()), None)
         settings = {} if first is None else changed(eraser, first, rules)
-        shown = ", ".join([label, *(f"{key}={value}" for key, value in settings.items())])
-        entries[shown] = Entry(
-            label=shown,
+        key = f"{label} {settings}"
+        entries[key] = Entry(
+            label=label,
+            settings=settings,
             about=about(eraser),
             rows={row.kind: row for row in run.rows if row.label == label},
             results=own,
