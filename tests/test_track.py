@@ -1,16 +1,124 @@
-"""Weights & Biases, offline: the run's file is written and holds the scores."""
+"""Tracking: a real offline run is read back; a tracker that fails stops nothing."""
+
+import logging
+import threading
 
 import pytest
+import torch
 
-from tests.small_exam import bench, write_protocol
+from tests.in_process import run
+from tests.small_exam import ESD_SETTINGS, write_protocol
+from tests.wandb_file import read
+from unlearncanvas.losses import watch_losses
+from unlearncanvas.results import read_results
+from unlearncanvas.tracking.background import Background
+from unlearncanvas.tracking.command import wandb_arguments
+from unlearncanvas.tracking.tracker import Outcome, Run, Tracker
+
+
+def bench(protocol, out, *options):
+    return run(
+        "unlearncanvas.bench", "--eraser", "esd", "--protocol", str(protocol), "--out", str(out),
+        "--device", "cpu", "--tier", "smoke", *ESD_SETTINGS, *options,
+    )  # fmt: skip
 
 
 @pytest.mark.slow
-def test_an_offline_run_is_written(tmp_path, monkeypatch):
+def test_an_offline_run_holds_config_losses_scores_and_pictures(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
-    done = bench(write_protocol(tmp_path), tmp_path / "runs", "--tier", "smoke", "--wandb")
+    protocol, out = write_protocol(tmp_path), tmp_path / "runs"
+    for _ in range(2):  # the second is the same run, gone on with
+        done = bench(protocol, out, "--wandb_args", "project=mine,notes=trial")
+        assert done.returncode == 0, done.stderr
+    folder = next(out.glob("small/esd-*/smoke"))
+    files = sorted(folder.rglob("run-*.wandb"))
+    assert len(list(out.rglob("run-*.wandb"))) == 6  # none, noise, esd; twice
+    first, second = map(read, files)
+    assert first["id"] == second["id"]
+    results = read_results(folder / "results.json")
+    assert first["config"]["protocol_digest"] == results.protocol_digest
+    assert first["config"]["settings"]["steps"] == 2
+    losses = [step["loss/style:Mosaic"] for step in first["history"] if "erase_step" in step]
+    assert len(losses) == 1
+    assert losses[0] > 0
+    assert not any("erase_step" in step for step in second["history"])  # nothing was erased again
+    row = next(row for row in results.rows if row.label == "esd")
+    last = first["history"][-1]
+    score = row.scores["unlearning_accuracy"]
+    assert last["style/unlearning_accuracy"] == pytest.approx(score.value)
+    for picture in ("smoke/heatmap", "style-Mosaic-seed0/sheet"):
+        assert last[f"{picture}/_type"] == "image-file"
+        assert (files[0].parent / "files" / last[f"{picture}/path"]).stat().st_size > 1000
+    ((kind, names),) = first["artifacts"]
+    assert kind == "results"
+    assert {"smoke/results.json", "style-Mosaic-seed0/result.json"} <= set(names)
+    assert any(step.get("images", 0) > 0 for step in first["history"])
+
+
+@pytest.mark.slow
+def test_finished_runs_are_sent_later(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    protocol, out = write_protocol(tmp_path), tmp_path / "runs"
+    assert bench(protocol, out).returncode == 0
+    done = run("unlearncanvas.cli", "track", str(out))
     assert done.returncode == 0, done.stderr
-    files = list((tmp_path / "runs").rglob("run-*.wandb"))
-    assert len(files) == 3  # none, noise, esd
-    assert any(b"unlearning_accuracy" in path.read_bytes() for path in files)
+    assert "3 runs handed to W&B" in done.stdout
+    (path,) = next(out.glob("small/esd-*/smoke/tracked/esd")).rglob("run-*.wandb")
+    assert "style/unlearning_accuracy" in read(path)["history"][-1]
+    refused = run("unlearncanvas.cli", "track", str(tmp_path / "nothing"))
+    assert (refused.returncode, "does not exist" in refused.stderr) == (2, True)
+
+
+class Broken(Tracker):
+    def open(self, run):
+        raise ConnectionError("the server is\ngone")
+
+    def log(self, name, values):
+        raise AssertionError("called after it failed")
+
+    finish = log
+
+
+class Stuck(Broken):
+    def open(self, run):
+        threading.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("tracker", "said"), [(Broken(), "the server is gone"), (Stuck(), "did not answer")]
+)
+def test_a_tracker_that_fails_or_hangs_stops_nothing(tmp_path, caplog, tracker, said):
+    background = Background(tracker, patience=0.2)
+    with caplog.at_level(logging.WARNING):
+        background.open(Run(name="esd", group="mini", folder=tmp_path, config={}))
+        for step in range(3):
+            background.log("esd", {"loss": float(step)})
+        background.finish("esd", Outcome(scores={}, pictures={}, files=[]))
+        background.close()
+    assert said in caplog.text
+    assert "unlearncanvas track RUNS" in caplog.text
+    assert len(caplog.records) == 1
+    assert background.failed
+
+
+def test_losses_are_watched_however_they_are_taken():
+    weight, seen = torch.ones(2, requires_grad=True), []
+    own = torch.autograd.grad, torch.Tensor.backward
+    with watch_losses(lambda step, value: seen.append((step, value)), every=2):
+        for factor in (1.0, 2.0, 3.0):
+            (factor * weight).sum().backward()
+        torch.autograd.grad((4 * weight).sum(), [weight])
+        torch.autograd.grad([(5 * weight).sum()], [weight])
+        torch.autograd.grad(weight * 2, [weight], grad_outputs=torch.ones(2))  # no loss: a vector
+    assert seen == [(0, 2.0), (2, 6.0), (4, 10.0)]
+    assert (torch.autograd.grad, torch.Tensor.backward) == own
+    torch.testing.assert_close(weight.grad, torch.full((2,), 6.0))
+
+
+def test_arguments_for_wandb():
+    assert wandb_arguments(["project=a,entity=b", "tags=x;y"]) == {
+        "project": "a", "entity": "b", "tags": "x;y",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="takes key=value, got 'project'"):
+        wandb_arguments(["project"])

@@ -6,7 +6,7 @@ python -m unlearncanvas.bench --eraser esd
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,6 +15,9 @@ from rich.logging import RichHandler
 from unlearncanvas.options import make_plan, pick_device, read_batch_size, split
 from unlearncanvas.share import Share
 from unlearncanvas.sources import Sources
+
+if TYPE_CHECKING:
+    from unlearncanvas.tracking.background import Background
 
 # \b keeps click from wrapping a paragraph.
 EXAMPLES = """
@@ -138,8 +141,12 @@ def bench(
         ),
     ] = None,
     wandb: Annotated[
-        bool, typer.Option("--wandb", help="Mirror the scores and pictures to Weights & Biases.")
+        bool, typer.Option("--wandb", help="Mirror the run to Weights & Biases as it goes.")
     ] = False,
+    wandb_args: Annotated[
+        list[str] | None,
+        typer.Option("--wandb_args", help="key=value for wandb.init, e.g. project=mine."),
+    ] = None,
 ) -> None:
     """Make a model forget, draw the whole style x object grid with it, and score what happened."""
     from unlearncanvas import terminal
@@ -151,7 +158,7 @@ def bench(
     if is_backdoor(protocol):
         unused = {
             "--seeds": seeds, "--erase-seeds": erase_seeds, "--keep-images": keep_images,
-            "--wandb": wandb, "--shard": shard, "--ray": ray,
+            "--wandb": wandb, "--wandb_args": wandb_args, "--shard": shard, "--ray": ray,
             "--artefacts": artefacts != "whole",
         }  # fmt: skip
         for option, value in unused.items():
@@ -208,7 +215,21 @@ def bench(
         elif ray is not None and terminal.run_on_ray(plan, ray, console):
             console.print("the rest is there; run the same command again for what was given up")
             raise typer.Exit(1)
-        terminal.run(plan, console, wandb=wandb)
+        tracker = open_tracker(wandb_args or []) if wandb or wandb_args else None
+        try:
+            terminal.run(plan, console, tracker=tracker)
+        finally:
+            if tracker is not None:
+                tracker.close()
+
+
+def open_tracker(wandb_args: list[str]) -> "Background":
+    """Return Weights & Biases on a thread of its own."""
+    from unlearncanvas.tracking.background import Background
+    from unlearncanvas.tracking.command import wandb_arguments
+    from unlearncanvas.tracking.wandb_tracker import WandbTracker
+
+    return Background(WandbTracker(**wandb_arguments(wandb_args)))
 
 
 def with_default(args: list[str], option: str, value: str) -> list[str]:

@@ -15,6 +15,7 @@ from unlearncanvas.config import choose, find_config, import_class, load_eraser,
 from unlearncanvas.merge import merge
 from unlearncanvas.score_command import score
 from unlearncanvas.site.report import report
+from unlearncanvas.tracking.command import track
 from unlearncanvas.tune import tune
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.command()(agreement)
 app.command()(score)
 app.command()(merge)
 app.command()(report)
+app.command()(track)
 app.add_typer(backdoor_app, name="backdoor")
 console = Console()
 

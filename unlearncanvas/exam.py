@@ -15,6 +15,7 @@ from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.listener import Listener
+from unlearncanvas.losses import watch_losses
 from unlearncanvas.models import Artefact, base_digest, drop_tensors
 from unlearncanvas.plan import Job, Plan
 from unlearncanvas.reference import open_reference
@@ -163,11 +164,13 @@ class Exam:
 
     def _made(self, job: Job, seeds: Sequence[int]) -> tuple[Artefact, list[Seal]]:
         """Return a job's artefact and the seals of its chunks, made now where they are missing."""
-        label = f"{job.eraser.name} {', '.join(map(str, job.task.targets))}"
-        self.listener.erasing(label)
+        what = ", ".join(map(str, job.task.targets))
+        label = f"{job.eraser.name} {what}"
+        self.listener.erasing(job.eraser.name, what)
         artefact = self._all_drawn(job, seeds)
         if artefact is None:
-            artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
+            with watch_losses(self.listener.loss):
+                artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
         return artefact, self._draw(job, artefact, label, seeds)
 
     def _all_drawn(self, job: Job, seeds: Sequence[int]) -> Artefact | None:

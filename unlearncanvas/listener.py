@@ -1,25 +1,24 @@
 """Who is told how far an exam is."""
 
-from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import final
 
 
-class Listener(ABC):
-    """Hears of every step."""
+class Listener:
+    """Hears of every step; whoever is interested in one overrides it."""
 
-    @abstractmethod
-    def erasing(self, label: str) -> None:
-        """An erasure starts."""
+    def erasing(self, eraser: str, what: str) -> None:
+        """An erasure starts, or its artefact is looked up."""
 
-    @abstractmethod
+    def loss(self, step: int, value: float) -> None:
+        """A loss of the erasure that runs."""
+
     def drawing(self, label: str) -> None:
         """A chunk starts."""
 
-    @abstractmethod
     def drawn(self, count: int) -> None:
         """So many images of a chunk are there."""
 
-    @abstractmethod
     def reused(self, count: int) -> None:
         """So many images were there already."""
 
@@ -28,14 +27,35 @@ class Listener(ABC):
 class Silent(Listener):
     """Tells nobody."""
 
-    def erasing(self, label: str) -> None:
-        """Say nothing."""
+
+@final
+class Several(Listener):
+    """Tells all of them."""
+
+    def __init__(self, listeners: Sequence[Listener]) -> None:
+        self._listeners = listeners
+
+    def erasing(self, eraser: str, what: str) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.erasing(eraser, what)
+
+    def loss(self, step: int, value: float) -> None:
+        """Tell all."""
+        for listener in self._listeners:
+            listener.loss(step, value)
 
     def drawing(self, label: str) -> None:
-        """Say nothing."""
+        """Tell all."""
+        for listener in self._listeners:
+            listener.drawing(label)
 
     def drawn(self, count: int) -> None:
-        """Say nothing."""
+        """Tell all."""
+        for listener in self._listeners:
+            listener.drawn(count)
 
     def reused(self, count: int) -> None:
-        """Say nothing."""
+        """Tell all."""
+        for listener in self._listeners:
+            listener.reused(count)

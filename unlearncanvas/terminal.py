@@ -23,12 +23,14 @@ from transformers.utils import logging as transformers_logging
 
 from unlearncanvas.drawing import grid_path
 from unlearncanvas.exam import Exam
-from unlearncanvas.listener import Listener
+from unlearncanvas.listener import Listener, Several
 from unlearncanvas.pictures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.plan import BASELINES, Plan
 from unlearncanvas.results import RunResults
 from unlearncanvas.share import Share
 from unlearncanvas.tables import tables
+from unlearncanvas.tracking.mirror import Mirror
+from unlearncanvas.tracking.tracker import Tracker
 from unlearncanvas.types import Concept, Result
 
 
@@ -49,9 +51,9 @@ class Bar(Listener):
         self._task = progress.add_task("starting", total=total, rate=None)
         self._images, self._seconds, self._last = 0, 0.0, time.perf_counter()
 
-    def erasing(self, label: str) -> None:
+    def erasing(self, eraser: str, what: str) -> None:
         """Name the erasure."""
-        self._progress.update(self._task, description=f"erase {label}")
+        self._progress.update(self._task, description=f"erase {eraser} {what}")
 
     def drawing(self, label: str) -> None:
         """Name the chunk."""
@@ -92,23 +94,23 @@ def silence_libraries() -> None:
         library.set_verbosity_error()
 
 
-def run(plan: Plan, console: Console, *, wandb: bool) -> RunResults:
-    """Run a plan and show what came out."""
+def run(plan: Plan, console: Console, *, tracker: Tracker | None = None) -> RunResults:
+    """Run a plan and show what came out; a tracker is told as it goes."""
     silence_libraries()
     plan.run_folder().mkdir(parents=True, exist_ok=True)
+    mirror = None if tracker is None else Mirror(tracker, plan)
     with bar(plan.num_images(), console) as progress:
-        exam = Exam(plan=plan, listener=progress)
+        listener = progress if mirror is None else Several([progress, mirror])
+        exam = Exam(plan=plan, listener=listener)
         results = exam.run()
     pictures = draw_pictures(plan, exam)
+    if mirror is not None:
+        mirror.finish(results, pictures)
     for table in tables(results):
         console.print(table)
     console.print(f"results   {plan.run_folder() / 'results.json'}", soft_wrap=True)
     for path in pictures:
         console.print(f"picture   {path}", soft_wrap=True)
-    if wandb:
-        from unlearncanvas.track import mirror
-
-        mirror(plan, results, pictures)
     return results
 
 

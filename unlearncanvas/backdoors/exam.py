@@ -86,7 +86,7 @@ class BackdoorExam:
     def _attack(self, attack: ConfiguredEraser) -> AttackResults:
         """Poison one model, and have every eraser mend it."""
         plan, room = self.plan, self._room
-        self.listener.erasing(f"inject {attack.name}")
+        self.listener.erasing("inject", attack.name)
         made = {POISONED: room.inject(attack)}
         digest = base_digest(room.poisoned(attack))
         sheets, place = plan.sheets(as_attack(attack)), room.folder(attack)
@@ -139,7 +139,7 @@ class BackdoorExam:
         )
         for eraser in plan.erasers:
             label = f"{eraser.name} {attack.name}"
-            self.listener.erasing(label)
+            self.listener.erasing(eraser.name, attack.name)
             folder = plan.eraser_folder(eraser) / self._room.folder(attack).name
             artefact = bench.artefact(eraser, self._task(attack, eraser), folder)
             made[eraser.name] = artefact

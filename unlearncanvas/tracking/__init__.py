@@ -1,0 +1,1 @@
+"""Mirrors of a run elsewhere; the local result files stay the record."""
