@@ -15,6 +15,7 @@ from unlearncanvas.config import choose, find_config, import_class, load_eraser,
 from unlearncanvas.merge import merge
 from unlearncanvas.score_command import score
 from unlearncanvas.site.report import report
+from unlearncanvas.submissions.commands import leaderboard, submit, validate, verify
 from unlearncanvas.tracking.command import track
 from unlearncanvas.tune import tune
 
@@ -31,6 +32,10 @@ app.command()(score)
 app.command()(merge)
 app.command()(report)
 app.command()(track)
+app.command()(submit)
+app.command()(validate)
+app.command()(verify)
+app.command()(leaderboard)
 app.add_typer(backdoor_app, name="backdoor")
 console = Console()
 

@@ -31,6 +31,7 @@ class Entry:
         about: Family, paper, what it leaves.
         rows: Mean scores, by kind of target.
         results: What every target scored, by target; empty where only means are at hand.
+        files: The files of those, by target.
         sheets: Contact sheets, by target.
         command: What makes these numbers again.
         trust: Who measured them.
@@ -42,6 +43,7 @@ class Entry:
     about: About
     rows: Mapping[str, Row]
     results: Mapping[str, Result]
+    files: Mapping[str, Path]
     sheets: Mapping[str, Path]
     command: str
     trust: Trust
@@ -193,6 +195,7 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
     """The erasers of one run; targets whose files are elsewhere keep their means only."""
     root = path.parents[3] if len(path.parents) > 3 else path.parent
     results: dict[str, dict[str, Result]] = {}
+    files: dict[str, dict[str, Path]] = {}
     sheets: dict[str, dict[str, Path]] = {}
     for name in run.results:
         file = root / name
@@ -201,9 +204,10 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
         result = Result.model_validate_json(file.read_text())
         label = _label(result, run)
         results.setdefault(label, {})[result.target] = result
-        sheet = file.with_name("sheet.png")
-        if sheet.is_file():
-            sheets.setdefault(label, {})[result.target] = sheet
+        files.setdefault(label, {})[result.target] = file
+        for sheet in (file.with_name("sheet.png"), file.with_name("sheet.webp")):
+            if sheet.is_file():
+                sheets.setdefault(label, {})[result.target] = sheet
     entries = {}
     rules = rules_of(run.protocol)
     for label in dict.fromkeys(row.label for row in run.rows):
@@ -218,6 +222,7 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
             about=about(eraser),
             rows={row.kind: row for row in run.rows if row.label == label},
             results=own,
+            files=files.get(label, {}),
             sheets=sheets.get(label, {}),
             command=regenerate(run, eraser, settings),
             trust=trust,

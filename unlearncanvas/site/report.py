@@ -28,9 +28,7 @@ def report(
     missing = [path for path in runs if not path.exists()]
     if missing:
         raise ValueError(f"{missing[0]} does not exist; name a folder with results, e.g. runs")
-    others = {path.name for path in out.iterdir()} - OURS if out.exists() else set()
-    if others:
-        raise ValueError(f"{out} holds other things ({min(others)}); name a new folder with --out")
+    free_folder(out)
     found = collect(runs)
     page = Page(out, title).write(found)
     write_papers(out, found)
@@ -41,3 +39,14 @@ def report(
         soft_wrap=True,
     )
     console.print(f"tables    {out / 'report.md'}, {out / 'data'}", soft_wrap=True)
+
+
+def free_folder(out: Path) -> None:
+    """Refuse to write a page among other people's files.
+
+    Raises:
+        ValueError: If a folder holds something that no page left there.
+    """
+    others = {path.name for path in out.iterdir()} - OURS if out.exists() else set()
+    if others:
+        raise ValueError(f"{out} holds other things ({min(others)}); name a new folder with --out")

@@ -1,0 +1,335 @@
+"""Bundles: made, validated, verified, refused when somebody tampered with them."""
+
+import json
+import shutil
+import zipfile
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from tests.in_process import run
+from unlearncanvas.cli import __name__ as CLI
+from unlearncanvas.digest import digest_file, digest_tensors
+from unlearncanvas.site.collect import collect
+from unlearncanvas.submissions.bundle import read_manifest, read_verification
+from unlearncanvas.submissions.leaderboard import board_of
+from unlearncanvas.submissions.validate import reasons_against
+
+pytestmark = pytest.mark.slow
+CARD = {
+    "method": "Unified Concept Editing", "paper": "Gandikota et al. 2024, arXiv 2308.14761",
+    "code": "rohitgandikota/unified-concept-editing", "licence": "MIT",
+    "needs_target_images": False, "needs_retain_data": False, "tuned_on": "mini-tune",
+    "contact": "the maintainers",
+}  # fmt: skip
+TARGET = "targets/style-Neon_Lines"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A finished run of the smoke tier and its bundle."""
+    folder = tmp_path_factory.mktemp("submitted")
+    done = run(
+        "unlearncanvas.bench", "--eraser", "uce", "--tier", "smoke", "--device", "cpu", "--out",
+        str(folder / "runs"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (folder / "card.yaml").write_text(yaml.safe_dump(CARD))
+    done = cli(
+        "submit",
+        folder / "runs",
+        "--eraser",
+        "uce",
+        "--card",
+        folder / "card.yaml",
+        "--out",
+        folder / "submissions",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "valid" in done.stdout
+    (bundle,) = (folder / "submissions").glob("mini/uce/*")
+    return bundle
+
+
+def cli(*arguments):
+    return run(CLI, *map(str, arguments))
+
+
+@pytest.fixture
+def bundle(made, tmp_path):
+    """A copy to tamper with, at its place under a root."""
+    root = tmp_path / "submissions"
+    shutil.copytree(made.parents[2], root)
+    return root / made.relative_to(made.parents[2])
+
+
+def seal(bundle):
+    """Make the manifest name the files as they are now, as a clever cheat would."""
+    manifest = json.loads((bundle / "bundle.json").read_text())
+    manifest["files"] = {
+        path.relative_to(bundle).as_posix(): digest_file(path)
+        for path in bundle.rglob("*")
+        if path.is_file() and path.name not in ("bundle.json", "verified.json")
+    }
+    (bundle / "bundle.json").write_text(json.dumps(manifest))
+
+
+def edit(path, change):
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+
+
+def refused(bundle, *expected):
+    done = cli("validate", bundle)
+    assert done.returncode == 1, done.stdout
+    said = " ".join(done.stdout.split())
+    for text in expected:
+        assert text in said, said
+    assert f"{done.stdout.count('refused ')} reasons against" in said
+
+
+def test_a_bundle_holds_everything_and_is_valid(made):
+    manifest = read_manifest(made)
+    assert set(manifest.targets) == set(manifest.artefacts) == {"style:Neon Lines", "object:Cat"}
+    assert (manifest.eraser, manifest.tier, manifest.revision) == ("uce", "smoke", made.name)
+    assert "class: erasers.uce.UCE" in manifest.config
+    assert {"artefact.json", "erased.safetensors", "grid.webp", "result.json", "seed188.parquet",
+            "sheet.webp"} == {path.name for path in (made / TARGET).iterdir()}  # fmt: skip
+    assert cli("validate", made).returncode == 0
+    assert sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) < 3e6
+
+
+def test_the_same_from_a_zip_file(made, tmp_path):
+    path = shutil.make_archive(str(tmp_path / "bundle"), "zip", made.parents[2])
+    assert cli("validate", path).returncode == 0
+
+
+def test_verification_draws_a_part_again_and_is_written_down(bundle):
+    done = cli(
+        "verify", bundle, "--by", "A. Verifier", "--images", "12", "--seed", "3", "--device", "cpu"
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = read_verification(bundle)
+    assert (found.by, found.images, found.seed, found.passed) == ("A. Verifier", 12, 3, True)
+    assert found.same_predictions == 100
+    assert found.distance < 0.05
+    (board,) = board_of(bundle.parents[2]).boards
+    assert board.entries["uce"].trust == "verified"
+    # whatever is changed afterwards is not what was verified
+    (bundle / "bundle.json").write_text((bundle / "bundle.json").read_text() + " ")
+    (board,) = board_of(bundle.parents[2]).boards
+    assert board.entries["uce"].trust == "reported"
+
+
+def test_the_leaderboard_shows_what_is_reported(bundle, tmp_path):
+    done = cli(
+        "leaderboard", bundle.parents[2], "--out", tmp_path / "site", "--hub", tmp_path / "hub"
+    )
+    assert done.returncode == 0, done.stderr
+    html = (tmp_path / "site" / "index.html").read_text()
+    assert "reported" in html
+    assert len(list((tmp_path / "site" / "pictures").glob("*.webp"))) == 2
+    (path,) = (tmp_path / "hub" / ".eval_results").glob("*.yaml")
+    lines = yaml.safe_load(path.read_text())
+    ((entry),) = collect([bundle / "results.json"]).boards[0].entries.values()
+    value = next(
+        line["value"]
+        for line in lines
+        if line["dataset"]["task_id"] == "mini/smoke/style/unlearning_accuracy"
+    )
+    assert value == entry.score("style", "unlearning_accuracy").value
+    assert set(lines[0]) == {"dataset", "value", "source", "notes"}
+    empty = cli("leaderboard", tmp_path / "hub")
+    assert (empty.returncode, "no bundles under" in empty.stderr) == (2, True)
+
+
+def test_edited_numbers(bundle):
+    def better(result):
+        result["scores"]["in_domain_retain_accuracy"]["value"] = 99.9
+
+    edit(bundle / TARGET / "result.json", better)
+    refused(bundle, f"{TARGET}/result.json is not the file that bundle.json names")
+    seal(bundle)
+    refused(bundle, "in_domain_retain_accuracy is said to be 99.9, its predictions give",
+            "results.json, style: in_domain_retain_accuracy")  # fmt: skip
+
+
+def test_edited_means(bundle):
+    edit(bundle / "results.json", lambda run: run["rows"][0].update(ufe=-1.0))
+    seal(bundle)
+    refused(bundle, "the cost is not the mean of its targets'")
+
+
+def test_edited_predictions_contradict_their_probabilities(bundle):
+    path = bundle / TARGET / "seed188.parquet"
+    table = pq.read_table(path)
+    asked = table["style"].to_pylist()
+    pq.write_table(
+        table.set_column(table.column_names.index("style_pred"), "style_pred", pa.array(asked)),
+        path,
+    )
+    seal(bundle)
+    refused(bundle, "style predictions contradict the probabilities beside them")
+
+
+def test_missing_cells(bundle):
+    path = bundle / TARGET / "seed188.parquet"
+    pq.write_table(pq.read_table(path).slice(0, 97), path)
+    seal(bundle)
+    refused(bundle, "the grid needs 100 images, got 97", "images is 100, the bundle says 97")
+
+
+def test_a_missing_target(bundle):
+    edit(bundle / "bundle.json", lambda manifest: manifest["targets"].remove("object:Cat"))
+    refused(bundle, "object:Cat is a target of the tier and missing")
+
+
+def test_other_prompts(bundle):
+    path = bundle / TARGET / "seed188.parquet"
+    table = pq.read_table(path)
+    prompts = [f"{prompt} Beautiful." for prompt in table["prompt"].to_pylist()]
+    pq.write_table(
+        table.set_column(table.column_names.index("prompt"), "prompt", pa.array(prompts)), path
+    )
+    seal(bundle)
+    refused(bundle, "Beautiful.', the protocol asks")
+
+
+def test_everything_wrong_is_said_at_once(bundle):
+    (bundle / "notes.py").write_text("print('hello')")
+    (bundle / "model.pkl").write_bytes(b"\x80\x04.")
+    (bundle / "link.json").symlink_to("/etc/passwd")
+    refused(bundle, "notes.py is not data", "model.pkl is not data", "link.json is a link")
+
+
+def test_another_version_of_the_protocol_or_an_incomplete_card(bundle):
+    edit(bundle / "bundle.json", lambda manifest: manifest.update(protocol_digest="0" * 64))
+    refused(bundle, "the bundle is of 000000000000: another version")
+
+
+def test_a_card_without_a_contact(bundle):
+    card = dict(CARD)
+    del card["contact"]
+    (bundle / "card.yaml").write_text(yaml.safe_dump(card))
+    seal(bundle)
+    refused(bundle, "contact: Field required")
+
+
+def write_zip(path, names, **options):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in names.items():
+            archive.writestr(name, data, **options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ({"../bundle.json": "{}"}, "leaves the folder"),
+        ({"/etc/bundle.json": "{}"}, "leaves the folder"),
+        ({"bundle.json": b"\0" * 50_000_000}, "unpacks to 50,000,000 bytes: too large"),
+        ({f"{row}.json": "" for row in range(6000)}, "6000 files"),
+        ({"readme.txt": "hello"}, "holds 0 bundles"),
+    ],
+)
+def test_hostile_zip_files_are_refused_before_they_are_unpacked(tmp_path, names, said):
+    path = write_zip(tmp_path / "bundle.zip", names)
+    done = cli("validate", path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "bundle.json").exists()
+
+
+def test_what_is_no_bundle(tmp_path):
+    assert "there is no bundle.json" in reasons_against(tmp_path)[0]
+    (tmp_path / "a.txt").write_text("x")
+    done = cli("validate", tmp_path / "a.txt")
+    assert (done.returncode, "is no bundle" in done.stderr) == (2, True)
+
+
+def verify_fails(bundle, *options):
+    done = cli(
+        "verify", bundle, "--by", "me", "--images", "20", "--seed", "1", "--device", "cpu", *options
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    return " ".join(done.stdout.split())
+
+
+def test_swapped_images(bundle):
+    """Pictures and digests of another eraser beside honest-looking predictions."""
+    for place in (bundle / "targets").iterdir():
+        with Image.open(place / "grid.webp") as picture:
+            turned = picture.convert("RGB").rotate(180)
+        turned.save(place / "grid.webp", quality=70)
+    seal(bundle)
+    assert cli("validate", bundle).returncode == 0  # nobody can tell without drawing
+    said = verify_fails(bundle)
+    assert said.startswith("REFUSED") or "REFUSED" in said
+    assert read_verification(bundle).passed is False
+    (board,) = board_of(bundle.parents[2]).boards
+    assert board.entries["uce"].trust == "reported"
+
+
+def test_an_artefact_that_is_another_erasers(bundle):
+    """Tensors of another model, under the record of this one's."""
+    for place in (bundle / "targets").iterdir():
+        tensors = load_file(place / "erased.safetensors")
+        torch.manual_seed(0)
+        other = {
+            name: tensor + 0.5 * tensor.std() * torch.randn_like(tensor)
+            for name, tensor in tensors.items()
+        }
+        save_file(other, place / "erased.safetensors")
+        digest = digest_tensors(other)
+        edit(
+            place / "artefact.json",
+            lambda record, digest=digest: record.update(tensors_digest=digest),
+        )
+    seal(bundle)
+    assert "REFUSED" in verify_fails(bundle)
+
+
+def test_tensors_that_are_not_the_recorded_ones(bundle):
+    tensors = load_file(bundle / TARGET / "erased.safetensors")
+    save_file(
+        {name: tensor * 1.5 for name, tensor in tensors.items()},
+        bundle / TARGET / "erased.safetensors",
+    )
+    seal(bundle)
+    done = cli("verify", bundle, "--by", "me")
+    assert (done.returncode, "are not those that artefact.json names" in done.stderr) == (2, True)
+
+
+def test_code_that_a_bundle_names_is_not_imported(bundle, tmp_path, monkeypatch):
+    (tmp_path / "evil.py").write_text(
+        f"open({str(tmp_path / 'owned')!r}, 'w')\nclass Eraser: pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    for place in (bundle / "targets").iterdir():
+        edit(place / "artefact.json", lambda record: record.update(eraser_class="evil.Eraser"))
+    seal(bundle)
+    done = cli("verify", bundle, "--by", "me")
+    assert (done.returncode, "--trust-code" in done.stderr) == (2, True)
+    assert not (tmp_path / "owned").exists()
+
+
+def test_without_tensors_nobody_can_verify(bundle):
+    for place in (bundle / "targets").iterdir():
+        (place / "erased.safetensors").unlink()
+    edit(bundle / "bundle.json", lambda manifest: manifest.update(artefacts=[]))
+    seal(bundle)
+    assert cli("validate", bundle).returncode == 0
+    done = cli("verify", bundle, "--by", "me")
+    assert (done.returncode, "--with-artefacts" in done.stderr) == (2, True)
+
+
+def test_no_such_run(made, tmp_path):
+    runs = made.parents[3] / "runs"
+    done = cli("submit", runs, "--eraser", "esd", "--out", tmp_path)
+    assert (done.returncode, "no finished run of 'esd'" in done.stderr) == (2, True)

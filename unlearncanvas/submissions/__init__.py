@@ -1,0 +1,1 @@
+"""Bundles of results that others can check: submit, validate, verify, leaderboard."""

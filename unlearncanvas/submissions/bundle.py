@@ -1,0 +1,162 @@
+"""What a bundle holds. It is data: nothing in it is ever run.
+
+submissions/<protocol>/<eraser>/<revision>/
+bundle.json                 what it is, and the sha256 of every other file
+card.yaml                   method, paper, licence, what it needs, who to ask
+results.json                means over targets
+targets/<target>/
+result.json             scores of one target
+artefact.json           what made the erased model; erased.safetensors where it is small
+seed188.parquet, ...    a row an image: prompt, digest, predictions, features
+grid.webp, sheet.webp   all images of the first seed, small; before and after
+verified.json               added by `unlearncanvas verify`
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from unlearncanvas.config import one_line, read_yaml
+
+T = TypeVar("T", bound=BaseModel)
+MANIFEST, CARD, RESULTS, VERIFIED = "bundle.json", "card.yaml", "results.json", "verified.json"
+TARGETS = "targets"
+GRID, SHEET = "grid.webp", "sheet.webp"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Card(_Frozen):
+    """What the people who submit say; nobody can check it for them.
+
+    Attributes:
+        method: Full name.
+        paper: Reference, or ``none``.
+        code: Where the authors' code is, or ``none``.
+        licence: Of that code.
+        needs_target_images: Whether it needs images of what is forgotten.
+        needs_retain_data: Whether it needs images or prompts of what must survive.
+        tuned_on: Targets and seeds that the settings were chosen on.
+        contact: Whom to ask.
+        notes: Anything else.
+    """
+
+    method: str = Field(min_length=1)
+    paper: str
+    code: str
+    licence: str
+    needs_target_images: bool
+    needs_retain_data: bool
+    tuned_on: str = Field(min_length=1)
+    contact: str = Field(min_length=1)
+    notes: str = ""
+
+
+class Manifest(_Frozen):
+    """The content of ``bundle.json``.
+
+    Attributes:
+        eraser: Name.
+        revision: First digits of the digest of settings and source.
+        settings: Of the eraser.
+        source_digest: Of its code.
+        config: Its registered configuration file, as text; empty if it has none.
+        targets: In the order of the results.
+        artefacts: Which targets come with the erased tensors.
+        files: sha256 by path, of every file but this one and ``verified.json``.
+    """
+
+    schema_version: Literal[1] = 1
+    protocol: str
+    protocol_digest: str
+    base_digest: str
+    tier: str
+    eraser: str
+    revision: str
+    settings: dict[str, object]
+    source_digest: str
+    config: str
+    seeds: tuple[int, ...]
+    targets: tuple[str, ...]
+    artefacts: tuple[str, ...]
+    files: dict[str, str]
+
+
+class Verification(_Frozen):
+    """What `unlearncanvas verify` found; the content of ``verified.json``.
+
+    Attributes:
+        by: Who.
+        date: When, ISO 8601.
+        manifest_digest: Of the bundle that was verified.
+        seed: The verifier's; chose what was drawn again.
+        images: How many.
+        same_pixels: Percent with the digest that was submitted.
+        same_predictions: Percent for which both detectors see the same; with ``low`` and ``high``.
+        distance: Mean distance of the small pictures in ``grid.webp``, of 1; None without them.
+        passed: Whether it is within the tolerances.
+    """
+
+    by: str
+    date: str
+    manifest_digest: str
+    seed: int
+    images: int
+    same_pixels: float
+    same_predictions: float
+    low: float
+    high: float
+    distance: float | None
+    passed: bool
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return a bundle's manifest.
+
+    Raises:
+        ValueError: If there is none, or it is not one of this version.
+    """
+    return _read(Manifest, folder / MANIFEST)
+
+
+def read_verification(folder: Path) -> Verification | None:
+    """Return what a verifier found, if one was there."""
+    path = folder / VERIFIED
+    return _read(Verification, path) if path.exists() else None
+
+
+def read_card(path: Path) -> Card:
+    """Return a card.
+
+    Raises:
+        ValueError: If something is missing in it, one line.
+    """
+    try:
+        return Card.model_validate(read_yaml(path))
+    except ValidationError as exc:
+        raise ValueError(f"{path}: {one_line(exc)}") from exc
+
+
+def card_text(card: Card) -> str:
+    """Return a card as YAML."""
+    return yaml.safe_dump(card.model_dump(), sort_keys=False, allow_unicode=True)
+
+
+def bundles(root: Path) -> Iterator[Path]:
+    """Yield the bundles under a folder, or the folder itself if it is one."""
+    for path in sorted(root.rglob(MANIFEST)):
+        yield path.parent
+
+
+def _read(kind: type[T], path: Path) -> T:
+    try:
+        return kind.model_validate_json(path.read_text())
+    except ValidationError as exc:
+        raise ValueError(f"{path.name}: {one_line(exc)}") from exc
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ValueError(f"{path.name} cannot be read: {exc}") from exc

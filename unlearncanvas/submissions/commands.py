@@ -1,0 +1,183 @@
+"""submit, validate, verify and leaderboard on the command line."""
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from unlearncanvas.submissions.bundle import Card
+
+console = Console()
+Bundle = Annotated[Path, typer.Argument(help="Folder with bundle.json, or its zip file.")]
+Detectors = Annotated[
+    str | None, typer.Option(help="Folder of the classifiers' weights, for UnlearnCanvas.")
+]
+Dataset = Annotated[str | None, typer.Option(help="UnlearnCanvas' images, to check FID and KID.")]
+
+
+def submit(
+    runs: Annotated[Path, typer.Argument(help="Folder of the runs.")],
+    eraser: Annotated[str, typer.Option(help="Whose results.")],
+    card: Annotated[
+        Path | None, typer.Option(help="YAML with method, paper, ...; asked for without it.")
+    ] = None,
+    tier: Annotated[str | None, typer.Option(help="Of several finished tiers, which one.")] = None,
+    out: Annotated[Path, typer.Option(help="Root of the bundles.")] = Path("submissions"),
+    with_artefacts: Annotated[
+        bool, typer.Option("--with-artefacts", help="Put erased tensors in, however large.")
+    ] = False,
+) -> None:
+    """Make a bundle of a finished run: results, predictions, digests, pictures, a card.
+
+    Erased tensors up to 2 MB a target are put in: with them anybody can verify it.
+    """
+    from unlearncanvas.submissions.bundle import read_card, read_manifest
+    from unlearncanvas.submissions.submit import file_digests, find_entry, write_bundle
+    from unlearncanvas.submissions.validate import reasons_against
+
+    if not runs.exists():
+        raise ValueError(f"{runs} does not exist; name a folder with results, e.g. runs")
+    run, entry = find_entry(runs, eraser, tier)
+    said = ask_for_card(eraser) if card is None else read_card(card)
+    folder = write_bundle(out, run, entry, said, with_artefacts=with_artefacts)
+    reasons = reasons_against(folder)
+    size = sum((folder / name).stat().st_size for name in file_digests(folder))
+    console.print(f"bundle    {folder}  ({size / 1e6:.1f} MB)", soft_wrap=True)
+    if reasons:
+        _refuse(folder, reasons)
+    manifest = read_manifest(folder)
+    without = len(manifest.targets) - len(manifest.artefacts)
+    if without:
+        console.print(
+            f"{without} targets come without their tensors: nobody can verify them; "
+            "--with-artefacts puts them in",
+            soft_wrap=True,
+        )
+    console.print("valid     its scores are those of its predictions")
+
+
+def ask_for_card(eraser: str) -> "Card":
+    """Ask for everything that a card says, with what is known as the default."""
+    from unlearncanvas.config import find_config, load_eraser, names, read_yaml
+    from unlearncanvas.submissions.bundle import Card
+
+    known = eraser in names("erasers")
+    facts = read_yaml(find_config("erasers", eraser)).get("about", {}) if known else {}
+    needs = load_eraser(eraser, preset=None).eraser.needs if known else frozenset()
+    return Card(
+        method=typer.prompt("Method", default=eraser),
+        paper=typer.prompt("Paper", default=facts.get("paper", "none")),
+        code=typer.prompt("Code", default=facts.get("code", "none")),
+        licence=typer.prompt("Licence of the code", default=facts.get("licence", "none")),
+        needs_target_images=typer.confirm("Needs images of the target?", default="images" in needs),
+        needs_retain_data=typer.confirm("Needs data of the rest?", default="retain" in needs),
+        tuned_on=typer.prompt("Settings chosen on (targets, seeds)"),
+        contact=typer.prompt("Contact"),
+        notes=typer.prompt("Notes", default=""),
+    )
+
+
+def validate(bundle: Bundle, detectors: Detectors = None, dataset: Dataset = None) -> None:
+    """Check a bundle: files, digests, completeness, and that its predictions give its scores."""
+    from unlearncanvas.sources import Sources
+    from unlearncanvas.submissions.archive import opened
+    from unlearncanvas.submissions.validate import reasons_against
+
+    with opened(bundle) as folder:
+        reasons = reasons_against(folder, Sources(detectors=detectors, dataset=dataset))
+    if reasons:
+        _refuse(bundle, reasons)
+    console.print(f"valid     {bundle}", soft_wrap=True)
+
+
+def verify(
+    bundle: Bundle,
+    by: Annotated[str, typer.Option(help="Your name, put under it.")],
+    images: Annotated[
+        int | None, typer.Option(min=1, help="To draw again; default: 5 %, at least 100.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Chooses which; default: a fresh random one.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Base model; default: the protocol's.")] = None,
+    detectors: Detectors = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Import the eraser that the bundle names.")
+    ] = False,
+) -> None:
+    """Draw a random part of a bundle again, from its erased tensors, and compare.
+
+    Writes verified.json beside it if the bundle is a folder; exit code 1 if it does not hold.
+    """
+    from unlearncanvas.options import pick_device
+    from unlearncanvas.sources import Sources
+    from unlearncanvas.submissions.archive import opened
+    from unlearncanvas.submissions.validate import reasons_against
+    from unlearncanvas.submissions.verify import Verifier, write_verification
+    from unlearncanvas.terminal import bar, silence_libraries
+
+    silence_libraries()
+    sources = Sources(detectors=detectors)
+    with opened(bundle) as folder:
+        reasons = reasons_against(folder, sources)
+        if reasons:
+            _refuse(bundle, reasons)
+        with bar(images, console) as progress:
+            progress.drawing(f"again, for {by}")
+            found = Verifier(
+                by=by,
+                seed=secrets.randbits(32) if seed is None else seed,
+                images=images,
+                device=pick_device(device),
+                model=model,
+                sources=sources,
+                trust_code=trust_code,
+                on_batch=progress.drawn,
+            ).verify(folder)
+        path = write_verification(folder, found) if bundle.is_dir() else None
+    pictures = "" if found.distance is None else f", small pictures {found.distance:.3f} apart"
+    console.print(
+        f"{'verified' if found.passed else 'REFUSED '}  {found.images} images drawn again: "
+        f"{found.same_predictions:.1f} % [{found.low:.1f}, {found.high:.1f}] predicted alike, "
+        f"{found.same_pixels:.1f} % the same to the byte{pictures}; seed {found.seed}",
+        soft_wrap=True,
+    )
+    if path is not None:
+        console.print(f"written   {path}", soft_wrap=True)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def leaderboard(
+    submissions: Annotated[Path, typer.Argument(help="Root of the bundles.")],
+    out: Annotated[Path, typer.Option(help="Folder of the site.")] = Path("leaderboard"),
+    hub: Annotated[
+        Path | None, typer.Option(help="Folder for the Hub's .eval_results files.")
+    ] = None,
+) -> None:
+    """Build the site of a folder of bundles; reported and verified are told apart."""
+    from unlearncanvas.site.page import Page
+    from unlearncanvas.site.papers import write_papers
+    from unlearncanvas.site.report import free_folder
+    from unlearncanvas.submissions.leaderboard import board_of, write_hub_results
+
+    free_folder(out)
+    found = board_of(submissions)
+    page = Page(out, "UnlearnCanvas leaderboard").write(found)
+    write_papers(out, found)
+    rows = sum(len(board.entries) for board in found.boards)
+    console.print(f"page      {page}  ({len(found.boards)} boards, {rows} rows)", soft_wrap=True)
+    if hub is not None:
+        console.print(f"hub       {len(write_hub_results(submissions, hub))} files in {hub}")
+
+
+def _refuse(bundle: Path, reasons: list[str]) -> None:
+    """Say why, all of it, and end with exit code 1."""
+    for reason in reasons:
+        console.print(f"refused   {reason}", style="red", markup=False, soft_wrap=True)
+    console.print(f"{len(reasons)} reasons against {bundle}", markup=False, soft_wrap=True)
+    raise typer.Exit(1)

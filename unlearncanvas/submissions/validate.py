@@ -1,0 +1,291 @@
+"""Whether a bundle is whole, well-formed, and says what its own predictions say."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from unlearncanvas.chunks import to_answers
+from unlearncanvas.config import names
+from unlearncanvas.digest import digest_file
+from unlearncanvas.eyes import open_eyes
+from unlearncanvas.models import Artefact
+from unlearncanvas.protocol import Protocol, load_protocol
+from unlearncanvas.reference import ReferenceRoom, open_reference
+from unlearncanvas.results import RunResults, read_results
+from unlearncanvas.score import concept_accuracy, target_scores
+from unlearncanvas.sources import Sources
+from unlearncanvas.submissions.bundle import (
+    CARD,
+    MANIFEST,
+    RESULTS,
+    TARGETS,
+    VERIFIED,
+    Manifest,
+    read_card,
+    read_manifest,
+)
+from unlearncanvas.summary import mean_rows
+from unlearncanvas.types import Answers, Cell, Concept, Result, Score
+
+SUFFIXES = {".json", ".yaml", ".parquet", ".webp", ".safetensors"}
+MAX_FILES, MAX_FILE, MAX_BUNDLE = 5_000, 2_000_000_000, 20_000_000_000
+"""Files, bytes of one, bytes of all. Whole UNets are larger: their digests do."""
+MAX_TEXT, MAX_TABLE = 20_000_000, 2_000_000_000
+"""Bytes of a JSON or YAML file; of a table once it is decompressed."""
+EXACT = 1e-9
+ROUNDING = 1e-6
+"""Relative, for FID and KID: sums of floating-point numbers come out differently elsewhere."""
+LINE = 10
+"""Reasons that are listed of one kind."""
+
+
+def reasons_against(folder: Path, sources: Sources | None = None) -> list[str]:
+    """Return every reason to refuse a bundle; none if it is fine.
+
+    Later checks need what earlier ones make sure of, so that a bundle whose files are not what it
+    says is not read any further.
+    """
+    for check in (_safe_files, _manifest_fits, _card_fits):
+        reasons = list(check(folder))
+        if reasons:
+            return reasons
+    return list(_results_fit(folder, sources or Sources()))
+
+
+def _safe_files(folder: Path) -> Iterator[str]:
+    """Nothing but plain data files, none too large."""
+    if not (folder / MANIFEST).is_file():
+        yield f"there is no {MANIFEST} in {folder}; make a bundle with: unlearncanvas submit"
+        return
+    total, count = 0, 0
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            yield f"{name} is a link; bundles hold files"
+        elif path.is_file():
+            total, count = total + path.stat().st_size, count + 1
+            if path.suffix not in SUFFIXES:
+                yield f"{name} is not data: expected {', '.join(sorted(SUFFIXES))}"
+            limit = MAX_TEXT if path.suffix in (".json", ".yaml") else MAX_FILE
+            if path.stat().st_size > limit:
+                yield f"{name} is {path.stat().st_size:,} bytes, at most {limit:,} are taken"
+        elif not path.is_dir():
+            yield f"{name} is no plain file"
+    if count > MAX_FILES or total > MAX_BUNDLE:
+        yield f"{count} files of {total:,} bytes; at most {MAX_FILES} of {MAX_BUNDLE:,} are taken"
+
+
+def _manifest_fits(folder: Path) -> Iterator[str]:
+    """The files are those that the manifest names, to the byte."""
+    try:
+        manifest = read_manifest(folder)
+    except ValueError as exc:
+        yield str(exc)
+        return
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    there -= {MANIFEST, VERIFIED}
+    named = set(manifest.files)
+    for name in sorted(named):
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            yield f"{MANIFEST}: {name!r} leaves the bundle"
+    yield from _some("is named in bundle.json and not there", sorted(named - there))
+    yield from _some("is there and not named in bundle.json", sorted(there - named))
+    changed = [
+        name for name in sorted(there & named) if digest_file(folder / name) != manifest.files[name]
+    ]
+    yield from _some("is not the file that bundle.json names: its sha256 is another", changed)
+    yield from _protocol_fits(manifest)
+
+
+def _protocol_fits(manifest: Manifest) -> Iterator[str]:
+    if manifest.protocol not in names("protocols"):
+        yield f"unknown protocol {manifest.protocol!r}; choose from {', '.join(names('protocols'))}"
+        return
+    rules = load_protocol(manifest.protocol)
+    if rules.digest != manifest.protocol_digest:
+        yield (
+            f"protocol {manifest.protocol} has digest {rules.digest[:12]}, the bundle is of "
+            f"{manifest.protocol_digest[:12]}: another version, precision or batch size"
+        )
+    if manifest.tier not in rules.tiers:
+        yield f"tier {manifest.tier!r} is none of {manifest.protocol}: {', '.join(rules.tiers)}"
+        return
+    wanted = set(map(str, rules.tier_targets(manifest.tier)))
+    yield from _some("is a target of the tier and missing", sorted(wanted - set(manifest.targets)))
+    yield from _some("is no target of the tier", sorted(set(manifest.targets) - wanted))
+    if manifest.seeds != rules.tier_seeds(manifest.tier):
+        yield f"the tier has seeds {rules.tier_seeds(manifest.tier)}, the bundle {manifest.seeds}"
+
+
+def _card_fits(folder: Path) -> Iterator[str]:
+    try:
+        read_card(folder / CARD)
+    except ValueError as exc:
+        yield f"{CARD}: {exc}"
+
+
+def _results_fit(folder: Path, sources: Sources) -> Iterator[str]:
+    """The scores are those of the predictions, the means those of the scores."""
+    manifest = read_manifest(folder)
+    rules = load_protocol(manifest.protocol).for_tier(manifest.tier)
+    eyes = open_eyes(rules, sources=sources)
+    real = open_reference(rules, eyes, sources, folder.parent / "reference")
+    try:
+        summary = read_results(folder / RESULTS)
+    except ValueError as exc:
+        yield str(exc)
+        return
+    results = []
+    for name in manifest.targets:
+        target = Concept.parse(name)
+        place = folder / TARGETS / target.slug
+        try:
+            result = Result.model_validate_json((place / "result.json").read_text())
+            artefact = Artefact.model_validate_json((place / "artefact.json").read_text())
+            own = rules.for_eraser(manifest.eraser)
+            answers = to_answers([read_rows(place, seed, own) for seed in manifest.seeds])
+        except (OSError, ValueError, KeyError, pa.ArrowException) as exc:
+            yield f"{target.slug}: {' '.join(str(exc).split())}"
+            continue
+        results.append(result)
+        yield from (
+            f"{target.slug}: {reason}"
+            for reason in _target_fits(manifest, result, artefact, answers, target, rules, real)
+        )
+        yield from _picture_opens(place)
+    if len(results) == len(manifest.targets):
+        yield from _means_fit(summary, results, manifest)
+
+
+def read_rows(place: Path, seed: int, rules: Protocol) -> pa.Table:
+    """Return the predictions of one seed.
+
+    Raises:
+        ValueError: If they contradict themselves or the protocol's prompts.
+    """
+    path = place / f"seed{seed}.parquet"
+    about = pq.read_metadata(path)
+    size = sum(about.row_group(row).total_byte_size for row in range(about.num_row_groups))
+    if size > MAX_TABLE:
+        raise ValueError(f"{path.name} holds {size:,} bytes, at most {MAX_TABLE:,} are taken")
+    table = pq.read_table(path)
+    rows = table.select(["style", "object", "seed", "prompt", "style_pred", "object_pred"])
+    for domain, known in (("style", rules.styles), ("object", rules.objects)):
+        probable = np.stack([np.asarray(row) for row in table[f"{domain}_prob"].to_pylist()])
+        _check_probabilities(domain, probable, table[f"{domain}_pred"].to_pylist())
+        unknown = set(table[domain].to_pylist()) - set(known)
+        if unknown:
+            raise ValueError(f"seed {seed}: {domain} {min(unknown)!r} is none of the protocol's")
+    for row in rows.to_pylist():
+        asked = rules.ask(Cell(style=row["style"], object=row["object"]))
+        if row["prompt"] != asked:
+            raise ValueError(
+                f"seed {seed}: drawn for {row['prompt']!r}, the protocol asks {asked!r}"
+            )
+    if set(rows["seed"].to_pylist()) != {seed}:
+        raise ValueError(f"seed{seed}.parquet holds images of other seeds")
+    return table
+
+
+def _check_probabilities(domain: str, probable: np.ndarray, predicted: list[str]) -> None:
+    """The predicted name is the one of the largest probability, for every image alike."""
+    if not np.isfinite(probable).all() or abs(probable.sum(axis=1) - 1).max() > 0.01:
+        raise ValueError(f"{domain} probabilities do not add up to 1")
+    named: dict[int, str] = {}
+    for index, name in zip(probable.argmax(axis=1).tolist(), predicted, strict=True):
+        if named.setdefault(index, name) != name:
+            raise ValueError(
+                f"{domain} predictions contradict the probabilities beside them ({name})"
+            )
+
+
+def _target_fits(
+    manifest: Manifest,
+    result: Result,
+    artefact: Artefact,
+    answers: Answers,
+    target: Concept,
+    rules: Protocol,
+    real: ReferenceRoom | None,
+) -> Iterator[str]:
+    said = {
+        "target": (result.target, str(target)),
+        "eraser": (result.eraser, manifest.eraser),
+        "settings": (result.settings, manifest.settings),
+        "protocol digest": (result.protocol_digest, manifest.protocol_digest),
+        "artefact digest": (result.artefact_digest, artefact.digest),
+        "seeds": (result.seeds, manifest.seeds),
+        "base digest": (artefact.base_digest, manifest.base_digest),
+        "images": (result.num_images, len(answers.cells)),
+    }
+    for name, (found, wanted) in said.items():
+        if found != wanted:
+            yield f"{name} is {found!r}, the bundle says {wanted!r}"
+    reference = None if real is None else real.real(len(manifest.seeds))
+    try:
+        scores = target_scores(rules, answers, target, reference)
+    except ValueError as exc:
+        yield str(exc)
+        return
+    yield from _scores_fit(result.scores, scores, "its predictions give")
+    yield from _scores_fit(
+        result.concept_accuracy, concept_accuracy(rules, answers), "its predictions give"
+    )
+
+
+def _scores_fit(said: dict[str, Score], found: dict[str, Score], why: str) -> Iterator[str]:
+    for name, score in found.items():
+        if name not in said:
+            yield f"{name} is missing"
+        elif not _same(said[name], score):
+            yield f"{name} is said to be {said[name].value:.6g}, {why} {score.value:.6g}"
+    unknown = [name for name in said if name not in found and not name.startswith(("fid_", "kid_"))]
+    yield from _some("is a score that the protocol does not have", unknown)
+
+
+def _same(one: Score, two: Score) -> bool:
+    tolerance = EXACT if one.unit == "%" else ROUNDING
+    ends = [(one.value, two.value), (one.low, two.low), (one.high, two.high)]
+    return one.n == two.n and all(
+        a == b
+        if a is None or b is None
+        else math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
+        for a, b in ends
+    )
+
+
+def _means_fit(summary: RunResults, results: list[Result], manifest: Manifest) -> Iterator[str]:
+    if summary.protocol_digest != manifest.protocol_digest:
+        yield f"{RESULTS} is of protocol digest {summary.protocol_digest[:12]}"
+    found = {row.kind: row for row in mean_rows(results)}
+    for row in summary.rows:
+        if row.kind not in found or row.label != manifest.eraser:
+            yield f"{RESULTS} has a row {row.label} ({row.kind}) that is not of this bundle"
+            continue
+        for reason in _scores_fit(row.scores, found[row.kind].scores, "its targets give"):
+            yield f"{RESULTS}, {row.kind}: {reason}"
+        if (row.ufe, row.stored_bytes) != (found[row.kind].ufe, found[row.kind].stored_bytes):
+            yield f"{RESULTS}, {row.kind}: the cost is not the mean of its targets'"
+    yield from _some("targets have no row", sorted(set(found) - {row.kind for row in summary.rows}))
+
+
+def _picture_opens(place: Path) -> Iterator[str]:
+    for path in place.glob("*.webp"):
+        try:
+            with Image.open(path, formats=["WEBP"]) as image:
+                image.load()
+        except (OSError, Image.DecompressionBombError) as exc:
+            yield f"{place.name}/{path.name} is no picture: {exc}"
+
+
+def _some(what: str, names_of: list[str]) -> Iterator[str]:
+    """One reason for each name, and how many more there are."""
+    for name in names_of[:LINE]:
+        yield f"{name} {what}"
+    if len(names_of) > LINE:
+        yield f"{len(names_of) - LINE} more: {what}"

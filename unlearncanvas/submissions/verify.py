@@ -1,0 +1,201 @@
+"""Draw a part of a bundle again and see whether it is what was submitted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import torch
+from jaxtyping import Float, UInt8
+from PIL import Image
+
+from metrics.intervals import wilson
+from unlearncanvas.base_model import load_base
+from unlearncanvas.config import import_class, names
+from unlearncanvas.digest import digest_file
+from unlearncanvas.drawing import THUMBNAIL, detected_table, draw_all
+from unlearncanvas.eyes import open_eyes
+from unlearncanvas.files import write_text
+from unlearncanvas.models import base_digest, read_artefact, read_record
+from unlearncanvas.protocol import Protocol, load_protocol
+from unlearncanvas.sample import Request
+from unlearncanvas.sources import SHIPPED, Sources
+from unlearncanvas.studio import Studio
+from unlearncanvas.submissions.bundle import (
+    GRID,
+    MANIFEST,
+    TARGETS,
+    VERIFIED,
+    Manifest,
+    Verification,
+    read_manifest,
+)
+from unlearncanvas.submissions.validate import read_rows
+from unlearncanvas.types import Cell, Concept
+
+SHARE, AT_LEAST = 0.05, 100
+"""How much is drawn again, if nobody says otherwise."""
+SAME_PREDICTIONS = 95.0
+"""Percent that must be predicted alike: other hardware rounds otherwise, and a name may flip."""
+DISTANCE = 0.08
+"""Mean distance of the small pictures, of 1, that lossy compression and rounding explain."""
+OURS = "erasers."
+
+
+class Choice(NamedTuple):
+    """An image to draw again."""
+
+    target: str
+    seed: int
+    cell: Cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verifier:
+    """Who verifies, how and where.
+
+    Attributes:
+        by: Name that is put under it.
+        seed: Chooses what is drawn again; nobody who submits knows it.
+        images: How many; None for 5 percent and at least 100.
+        device: Where to draw.
+        model: Base model; None for the protocol's.
+        sources: Where the detectors are.
+        trust_code: Whether to import an eraser that is not of this package.
+        on_batch: Hears of every batch.
+    """
+
+    by: str
+    seed: int
+    images: int | None
+    device: torch.device
+    model: str | None = None
+    sources: Sources = SHIPPED
+    trust_code: bool = False
+    on_batch: Callable[[int], None] = lambda _: None
+
+    def verify(self, folder: Path) -> Verification:
+        """Return what was found; the bundle must have been validated.
+
+        Raises:
+            ValueError: If its artefacts are not in it, or may not be used.
+        """
+        manifest = read_manifest(folder)
+        rules = load_protocol(manifest.protocol).for_tier(manifest.tier)
+        rules = rules.for_eraser(manifest.eraser)
+        self._check_artefacts(folder, manifest)
+        choices = choose_images(manifest, rules, seed=self.seed, count=self.images)
+        model = self.model or rules.model
+        studio = Studio(
+            lambda: load_base(model, device=self.device), getattr(torch, rules.sampler.dtype)
+        )
+        if base_digest(load_base(model, device=self.device)) != manifest.base_digest:
+            raise ValueError(f"{model!r} is not the base model of the bundle; name it with --model")
+        eyes = open_eyes(rules, self.device, self.sources)
+        pixels, alike, distances = [], [], []
+        for target in dict.fromkeys(choice.target for choice in choices):
+            chosen = [choice for choice in choices if choice.target == target]
+            requests = [
+                Request(cell=choice.cell, seed=choice.seed, prompt=rules.ask(choice.cell))
+                for choice in chosen
+            ]
+            place = folder / TARGETS / Concept.parse(target).slug
+            with studio.erased(place) as pipe:
+                images = draw_all(pipe, requests, rules.sampler, on_batch=self.on_batch)
+            again = detected_table(requests, images, eyes).to_pylist()
+            submitted = _submitted(place, manifest, rules)
+            for choice, row, image in zip(chosen, again, images, strict=True):
+                said = submitted[choice.seed, choice.cell]
+                pixels.append(row["sha256"] == said["sha256"])
+                alike.append(all(row[key] == said[key] for key in ("style_pred", "object_pred")))
+                if choice.seed == manifest.seeds[0] and (place / GRID).is_file():
+                    small = _thumbnail(place / GRID, rules, choice.cell)
+                    distances.append(_distance(image, small))
+        share = float(np.mean(alike))
+        interval = wilson(share, len(alike))
+        distance = float(np.mean(distances)) if distances else None
+        return Verification(
+            by=self.by,
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            manifest_digest=digest_file(folder / MANIFEST),
+            seed=self.seed,
+            images=len(alike),
+            same_pixels=100 * float(np.mean(pixels)),
+            same_predictions=100 * share,
+            low=100 * interval.low,
+            high=100 * interval.high,
+            distance=distance,
+            passed=100 * share >= SAME_PREDICTIONS and (distance is None or distance <= DISTANCE),
+        )
+
+    def _check_artefacts(self, folder: Path, manifest: Manifest) -> None:
+        for target in manifest.targets:
+            place = folder / TARGETS / Concept.parse(target).slug
+            record = read_record(place)
+            if record is None or target not in manifest.artefacts:
+                raise ValueError(
+                    f"the bundle has no erased tensors for {target}; ask for one made with "
+                    "--with-artefacts, or run its command and compare"
+                )
+            known = record.eraser_class.startswith(OURS) and record.eraser in names("erasers")
+            if not known and not self.trust_code:
+                raise ValueError(
+                    f"the bundle wants {record.eraser_class!r} imported, which is not of this "
+                    "package; look at that code, then say --trust-code"
+                )
+            read_artefact(place)
+            import_class(record.eraser_class)
+
+
+def choose_images(
+    manifest: Manifest, rules: Protocol, *, seed: int, count: int | None
+) -> list[Choice]:
+    """Return which images are drawn again, chosen without a look at the results."""
+    all_of_them = [
+        Choice(target, image_seed, cell)
+        for target in manifest.targets
+        for image_seed in manifest.seeds
+        for cell in rules.cells_for(Concept.parse(target))
+    ]
+    wanted = max(AT_LEAST, round(SHARE * len(all_of_them))) if count is None else count
+    rng = np.random.default_rng(seed)
+    rows = rng.choice(len(all_of_them), size=min(wanted, len(all_of_them)), replace=False)
+    return [all_of_them[row] for row in sorted(rows.tolist())]
+
+
+def write_verification(folder: Path, found: Verification) -> Path:
+    """Write ``verified.json`` into the bundle and return its path."""
+    path = folder / VERIFIED
+    write_text(path, found.model_dump_json(indent=2) + "\n")
+    return path
+
+
+def _submitted(
+    place: Path, manifest: Manifest, rules: Protocol
+) -> dict[tuple[int, Cell], dict[str, object]]:
+    tables: Sequence[pa.Table] = [read_rows(place, seed, rules) for seed in manifest.seeds]
+    columns = ["style", "object", "seed", "sha256", "style_pred", "object_pred"]
+    return {
+        (row["seed"], Cell(style=row["style"], object=row["object"])): row
+        for table in tables
+        for row in table.select(columns).to_pylist()
+    }
+
+
+def _thumbnail(grid: Path, rules: Protocol, cell: Cell) -> UInt8[np.ndarray, "side side 3"]:
+    row, column = rules.styles.index(cell.style), rules.objects.index(cell.object)
+    corner = (column * THUMBNAIL, row * THUMBNAIL)
+    with Image.open(grid, formats=["WEBP"]) as picture:
+        box = (*corner, corner[0] + THUMBNAIL, corner[1] + THUMBNAIL)
+        return np.asarray(picture.convert("RGB").crop(box))
+
+
+def _distance(image: UInt8[np.ndarray, "h w 3"], small: UInt8[np.ndarray, "_ _ 3"]) -> float:
+    """The root mean square difference of an image, made small, from a small picture, of 1."""
+    side = (THUMBNAIL, THUMBNAIL)
+    shrunk = np.asarray(Image.fromarray(image).resize(side, Image.Resampling.BOX))
+    change: Float[np.ndarray, "side side 3"] = (shrunk.astype(float) - small.astype(float)) / 255
+    return float(np.sqrt(np.square(change).mean()))
