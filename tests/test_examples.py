@@ -10,6 +10,7 @@ import typer
 import yaml
 
 from unlearncanvas.bench import app, with_default
+from unlearncanvas.cli import app as cli_app
 from unlearncanvas.config import choose, names
 from unlearncanvas.share import Share
 
@@ -64,3 +65,15 @@ def test_the_manifest_asks_for_a_gpu_everywhere():
         assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
     pinned = (EXAMPLES.parent / "constraints.txt").read_text()
     assert f"ray=={spec['rayClusterSpec']['rayVersion']}\n" in pinned
+
+
+def test_the_workflow_for_submissions_runs_no_code_of_a_pull_request():
+    """Its steps call our commands; what is installed comes from the base branch."""
+    path = EXAMPLES.parent / ".github" / "workflows" / "submissions.yml"
+    steps = yaml.safe_load(path.read_text())["jobs"]["validate"]["steps"]
+    typed = "\n".join(step["run"] for step in steps if "run" in step)
+    known = {command.name or command.callback.__name__ for command in cli_app.registered_commands}
+    assert set(re.findall(r"unlearncanvas (\w+) ", typed)) == {"validate", "leaderboard"} <= known
+    installed = re.search(r"pip install .*", typed).group()
+    assert installed.endswith(" ./base")
+    assert not re.search(r"(python|bash|sh|source|pip install)[^\n]*head", typed)

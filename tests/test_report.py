@@ -242,3 +242,41 @@ def test_nothing_sticks_out_on_a_phone(opened):
 def test_names_are_text(opened):
     assert opened.title.startswith("UnlearnCanvas")
     assert any(HOSTILE in name for name in names(opened))
+
+
+def test_two_runs_are_compared_image_by_image(runs):
+    def compare(*erasers):
+        options = [part for name in erasers for part in ("--eraser", name)]
+        done = run("unlearncanvas.cli", "compare", str(runs), str(runs), *options)
+        assert done.returncode == 0, done.stderr
+        rows = [line.split("│") for line in done.stdout.splitlines() if "style:Mosaic │" in line]
+        return {row[2].strip(): [cell.strip() for cell in row[3:8]] for row in rows}, done.stdout
+
+    (board,) = collect([runs]).boards
+    scores = {
+        label: board.entries[label].results["style:Mosaic"].scores
+        for label in ("none", "esd, lr=0.001")
+    }
+    found, printed = compare("esd, lr=0.001", "none")
+    for name, metric in (
+        ("UA", "unlearning_accuracy"),
+        ("IRA", "in_domain_retain_accuracy"),
+        ("CRA", "cross_domain_retain_accuracy"),
+    ):
+        values = [scores[label][metric].value for label in ("esd, lr=0.001", "none")]
+        assert found[name][:2] == [f"{value:.1f}" for value in values]
+        assert found[name][2].startswith(f"{values[0] - values[1]:+.1f} [")
+    assert found["UA"][4] == "4"
+    assert "style:Mosaic: " in printed
+    same, _ = compare("esd, lr=0.001")
+    assert all(row[2:4] == ["+0.0 [+0.0, +0.0]", "1"] for row in same.values())
+
+
+def test_what_cannot_be_compared(runs, tmp_path):
+    refused = run("unlearncanvas.cli", "compare", str(runs), str(runs))
+    assert (refused.returncode, "name one of: none" in refused.stderr) == (2, True)
+    refused = run(
+        "unlearncanvas.cli", "compare", str(runs), str(_docs("mini-full-salun")), "--eraser", "none"
+    )
+    assert refused.returncode == 2
+    assert "0 erasers that fit" in refused.stderr  # means only: nothing to pair

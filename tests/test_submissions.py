@@ -313,14 +313,26 @@ def test_code_that_a_bundle_names_is_not_imported(bundle, tmp_path, monkeypatch)
     assert not (tmp_path / "owned").exists()
 
 
-def test_without_tensors_nobody_can_verify(bundle):
+def without_tensors(bundle, **changes):
     for place in (bundle / "targets").iterdir():
         (place / "erased.safetensors").unlink()
-    edit(bundle / "bundle.json", lambda manifest: manifest.update(artefacts=[]))
+        edit(place / "artefact.json", lambda record: record.update(changes))
+    edit(bundle / "bundle.json", lambda manifest: manifest.update(artefacts=[], **changes))
     seal(bundle)
     assert cli("validate", bundle).returncode == 0
+
+
+def test_without_tensors_the_same_code_erases_again(bundle):
+    without_tensors(bundle)
+    done = cli("verify", bundle, "--by", "me", "--images", "8", "--seed", "2", "--device", "cpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert read_verification(bundle).same_predictions == 100
+
+
+def test_without_tensors_other_code_cannot_verify(bundle):
+    without_tensors(bundle, source_digest="0" * 64)
     done = cli("verify", bundle, "--by", "me")
-    assert (done.returncode, "--with-artefacts" in done.stderr) == (2, True)
+    assert (done.returncode, "--artefacts all" in done.stderr) == (2, True)
 
 
 def test_no_such_run(made, tmp_path):

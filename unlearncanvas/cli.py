@@ -14,6 +14,7 @@ from unlearncanvas.bench import EXAMPLES, bench, run_app
 from unlearncanvas.config import choose, find_config, import_class, load_eraser, names, read_yaml
 from unlearncanvas.merge import merge
 from unlearncanvas.score_command import score
+from unlearncanvas.site.compare import compare
 from unlearncanvas.site.report import report
 from unlearncanvas.submissions.commands import leaderboard, submit, validate, verify
 from unlearncanvas.tracking.command import track
@@ -31,6 +32,7 @@ app.command()(agreement)
 app.command()(score)
 app.command()(merge)
 app.command()(report)
+app.command()(compare)
 app.command()(track)
 app.command()(submit)
 app.command()(validate)

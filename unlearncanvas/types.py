@@ -198,13 +198,16 @@ class Answers:
 
     def select(self, mask: np.ndarray) -> "Answers":
         """Return the images where ``mask`` [n] is True."""
-        rows = np.flatnonzero(mask).tolist()
+        return self.take(np.flatnonzero(mask).tolist())
+
+    def take(self, rows: Sequence[int]) -> "Answers":
+        """Return the images of some rows, in their order."""
         return Answers(
             cells=[self.cells[row] for row in rows],
             seeds=[self.seeds[row] for row in rows],
             style_pred=[self.style_pred[row] for row in rows],
             object_pred=[self.object_pred[row] for row in rows],
-            features={name: values[rows] for name, values in self.features.items()},
+            features={name: values[list(rows)] for name, values in self.features.items()},
         )
 
 

@@ -26,23 +26,26 @@ def submit(
     ] = None,
     tier: Annotated[str | None, typer.Option(help="Of several finished tiers, which one.")] = None,
     out: Annotated[Path, typer.Option(help="Root of the bundles.")] = Path("submissions"),
-    with_artefacts: Annotated[
-        bool, typer.Option("--with-artefacts", help="Put erased tensors in, however large.")
-    ] = False,
+    artefacts: Annotated[
+        str, typer.Option(help="Erased tensors to put in: none, small (up to 2 MB a target), all.")
+    ] = "small",
 ) -> None:
     """Make a bundle of a finished run: results, predictions, digests, pictures, a card.
 
-    Erased tensors up to 2 MB a target are put in: with them anybody can verify it.
+    Without erased tensors only those can verify it who have the same code, by erasing again.
     """
+    from unlearncanvas.config import choose
     from unlearncanvas.submissions.bundle import read_card, read_manifest
-    from unlearncanvas.submissions.submit import file_digests, find_entry, write_bundle
-    from unlearncanvas.submissions.validate import reasons_against
+    from unlearncanvas.submissions.submit import SMALL, file_digests, find_entry, write_bundle
+    from unlearncanvas.submissions.validate import MAX_FILE, reasons_against
 
     if not runs.exists():
         raise ValueError(f"{runs} does not exist; name a folder with results, e.g. runs")
+    largest = {"none": -1, "small": SMALL, "all": MAX_FILE}
+    choose("--artefacts", artefacts, largest)
     run, entry = find_entry(runs, eraser, tier)
     said = ask_for_card(eraser) if card is None else read_card(card)
-    folder = write_bundle(out, run, entry, said, with_artefacts=with_artefacts)
+    folder = write_bundle(out, run, entry, said, largest=largest[artefacts])
     reasons = reasons_against(folder)
     size = sum((folder / name).stat().st_size for name in file_digests(folder))
     console.print(f"bundle    {folder}  ({size / 1e6:.1f} MB)", soft_wrap=True)
@@ -52,8 +55,8 @@ def submit(
     without = len(manifest.targets) - len(manifest.artefacts)
     if without:
         console.print(
-            f"{without} targets come without their tensors: nobody can verify them; "
-            "--with-artefacts puts them in",
+            f"{without} targets come without their tensors: to verify them takes the same code, "
+            "and erasing again; --artefacts all puts them in",
             soft_wrap=True,
         )
     console.print("valid     its scores are those of its predictions")

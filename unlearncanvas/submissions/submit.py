@@ -60,16 +60,23 @@ def find_entry(runs: Path, eraser: str, tier: str | None) -> tuple[RunResults, E
 
 
 def write_bundle(
-    root: Path, run: RunResults, entry: Entry, card: Card, *, with_artefacts: bool
+    root: Path, run: RunResults, entry: Entry, card: Card, *, largest: int = SMALL
 ) -> Path:
     """Write a bundle under a root and return its folder.
+
+    Args:
+        root: Of all bundles.
+        run: The run.
+        entry: Its eraser.
+        card: What the people who submit say.
+        largest: Bytes of erased tensors, of one target, that are put in.
 
     Raises:
         ValueError: If a chunk or an artefact of the run is not there any more.
     """
     results = entry.results
     first = next(iter(results.values()))
-    jobs = {target: _job(entry.files[target], result) for target, result in results.items()}
+    jobs = {target: job_folder(entry.files[target]) for target in results}
     records = {target: _record(job) for target, job in jobs.items()}
     record = next(iter(records.values()))
     revision = digest_json([first.settings, record.source_digest])[:8]
@@ -80,7 +87,7 @@ def write_bundle(
     included = [
         target
         for target, result in results.items()
-        if _put_target(folder, target, result, entry, jobs[target], with_artefacts=with_artefacts)
+        if _put_target(folder, target, result, entry, jobs[target], largest=largest)
     ]
     rows = tuple(row.model_copy(update={"label": first.eraser}) for row in entry.rows.values())
     paths = tuple(
@@ -120,8 +127,8 @@ def _place(folder: Path, target: str) -> Path:
     return folder / TARGETS / Concept.parse(target).slug
 
 
-def _job(result_file: Path, result: Result) -> Path:
-    """The folder of the erased model that a result is about."""
+def job_folder(result_file: Path) -> Path:
+    """Return the folder of the erased model that a result is about."""
     own = result_file.parents[2] / result_file.parent.name
     return own if own.is_dir() else result_file.parents[2] / "all"
 
@@ -134,7 +141,7 @@ def _record(job: Path) -> Artefact:
 
 
 def _put_target(
-    folder: Path, target: str, result: Result, entry: Entry, job: Path, *, with_artefacts: bool
+    folder: Path, target: str, result: Result, entry: Entry, job: Path, *, largest: int
 ) -> bool:
     """Put everything about one target into the bundle; return whether its tensors are in it."""
     place = _place(folder, target)
@@ -142,7 +149,7 @@ def _put_target(
     write_result(place, result)
     shutil.copyfile(job / "artefact.json", place / "artefact.json")
     for seed in result.seeds:
-        chunk = _chunk(job, seed, result)
+        chunk = find_chunk(job, seed, result)
         pq.write_table(chunk.read(), place / f"seed{seed}.parquet", compression="zstd")
         picture = chunk.path.with_suffix(".webp")
         if seed == result.seeds[0] and picture.is_file():
@@ -150,14 +157,18 @@ def _put_target(
     if target in entry.sheets:
         _shrink(entry.sheets[target], place / SHEET)
     tensors = job / "erased.safetensors"
-    there = tensors.is_file() and (with_artefacts or tensors.stat().st_size <= SMALL)
+    there = tensors.is_file() and tensors.stat().st_size <= largest
     if there:
         shutil.copyfile(tensors, place / tensors.name)
     return there
 
 
-def _chunk(job: Path, seed: int, result: Result) -> Chunk:
-    """The chunk that a result was computed from: whole, and of as many images."""
+def find_chunk(job: Path, seed: int, result: Result) -> Chunk:
+    """Return the chunk that a result was computed from: whole, and of as many images.
+
+    Raises:
+        ValueError: If it is not there any more.
+    """
     found = []
     for path in (job / "chunks").glob(f"seed{seed}-*.json"):
         try:

@@ -220,6 +220,7 @@ def _target_fits(
         "protocol digest": (result.protocol_digest, manifest.protocol_digest),
         "artefact digest": (result.artefact_digest, artefact.digest),
         "seeds": (result.seeds, manifest.seeds),
+        "source digest": (artefact.source_digest, manifest.source_digest),
         "base digest": (artefact.base_digest, manifest.base_digest),
         "images": (result.num_images, len(answers.cells)),
     }

@@ -1,6 +1,8 @@
 """Draw a part of a bundle again and see whether it is what was submitted."""
 
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +16,10 @@ from PIL import Image
 
 from metrics.intervals import wilson
 from unlearncanvas.base_model import load_base
-from unlearncanvas.config import import_class, names
+from unlearncanvas.config import ConfiguredEraser, load_eraser, names
 from unlearncanvas.digest import digest_file
 from unlearncanvas.drawing import THUMBNAIL, detected_table, draw_all
+from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.files import write_text
 from unlearncanvas.models import base_digest, read_artefact, read_record
@@ -83,12 +86,13 @@ class Verifier:
         """Return what was found; the bundle must have been validated.
 
         Raises:
-            ValueError: If its artefacts are not in it, or may not be used.
+            ValueError: If its models can neither be read nor made again, or may not be.
         """
         manifest = read_manifest(folder)
         rules = load_protocol(manifest.protocol).for_tier(manifest.tier)
         rules = rules.for_eraser(manifest.eraser)
-        self._check_artefacts(folder, manifest)
+        for target in manifest.targets:
+            self._check_artefact(manifest, target, folder)
         choices = choose_images(manifest, rules, seed=self.seed, count=self.images)
         model = self.model or rules.model
         studio = Studio(
@@ -104,8 +108,11 @@ class Verifier:
                 Request(cell=choice.cell, seed=choice.seed, prompt=rules.ask(choice.cell))
                 for choice in chosen
             ]
-            place = folder / TARGETS / Concept.parse(target).slug
-            with studio.erased(place) as pipe:
+            place = _place(folder, target)
+            with (
+                self._artefact(manifest, place, target, rules, model) as erased,
+                studio.erased(erased) as pipe,
+            ):
                 images = draw_all(pipe, requests, rules.sampler, on_batch=self.on_batch)
             again = detected_table(requests, images, eyes).to_pylist()
             submitted = _submitted(place, manifest, rules)
@@ -133,23 +140,54 @@ class Verifier:
             passed=100 * share >= SAME_PREDICTIONS and (distance is None or distance <= DISTANCE),
         )
 
-    def _check_artefacts(self, folder: Path, manifest: Manifest) -> None:
-        for target in manifest.targets:
-            place = folder / TARGETS / Concept.parse(target).slug
-            record = read_record(place)
-            if record is None or target not in manifest.artefacts:
-                raise ValueError(
-                    f"the bundle has no erased tensors for {target}; ask for one made with "
-                    "--with-artefacts, or run its command and compare"
-                )
-            known = record.eraser_class.startswith(OURS) and record.eraser in names("erasers")
-            if not known and not self.trust_code:
-                raise ValueError(
-                    f"the bundle wants {record.eraser_class!r} imported, which is not of this "
-                    "package; look at that code, then say --trust-code"
-                )
+    def _check_artefact(self, manifest: Manifest, target: str, folder: Path) -> None:
+        """Refuse early what cannot be read, or made again, or may not be imported."""
+        place = _place(folder, target)
+        record = read_record(place)
+        if record is None:
+            raise ValueError(f"{place.name} has no readable artefact.json")
+        known = manifest.eraser in names("erasers") and record.eraser_class.startswith(OURS)
+        if not known and not self.trust_code:
+            raise ValueError(
+                f"the bundle wants {record.eraser_class!r} imported, which is not of this package; "
+                "look at that code, then say --trust-code"
+            )
+        if target in manifest.artefacts:
             read_artefact(place)
-            import_class(record.eraser_class)
+        elif not known or self._configured(manifest).source_digest != manifest.source_digest:
+            raise ValueError(
+                f"the bundle has no erased tensors for {target}, and the code here is not the one "
+                "that made them; ask for a bundle made with --artefacts all"
+            )
+
+    def _configured(self, manifest: Manifest) -> ConfiguredEraser:
+        rules = load_protocol(manifest.protocol)
+        return load_eraser(manifest.eraser, preset=rules.preset, overrides=manifest.settings)
+
+    @contextmanager
+    def _artefact(
+        self, manifest: Manifest, place: Path, target: str, rules: Protocol, model: str
+    ) -> Iterator[Path]:
+        """Give the folder of an artefact: the bundle's, or one that is made again for a while."""
+        record = read_record(place)
+        if target in manifest.artefacts or record is None:
+            yield place
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Workbench.of(
+                rules,
+                lambda: load_base(model, device=self.device),
+                base=model,
+                base_digest=manifest.base_digest,
+                cache_dir=Path(folder) / "gallery",
+                sources=self.sources,
+            )
+            bench.artefact(self._configured(manifest), record.task(), Path(folder) / "again")
+            yield Path(folder) / "again"
+
+
+def _place(folder: Path, target: str) -> Path:
+    return folder / TARGETS / Concept.parse(target).slug
 
 
 def choose_images(

@@ -1,0 +1,189 @@
+"""``unlearncanvas compare A B``: two erased models on the same cells and seeds."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import numpy as np
+import typer
+from jaxtyping import Bool
+from rich.console import Console
+from rich.table import Table
+
+from unlearncanvas.types import Domain
+
+if TYPE_CHECKING:
+    from unlearncanvas.site.collect import Board, Entry
+    from unlearncanvas.types import Answers, Concept
+
+console = Console()
+PLACES = 5
+"""Concepts that are named for each target."""
+
+
+class Part(NamedTuple):
+    """One metric's images.
+
+    Attributes:
+        name: As in tables.
+        domain: Which detector is asked.
+        chosen: The images that count.
+        wanted: Whether the name that was asked for counts, or its absence.
+    """
+
+    name: str
+    domain: Domain
+    chosen: Bool[np.ndarray, " n"]
+    wanted: bool
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="Run folder or results.json.")],
+    second: Annotated[Path, typer.Argument(help="Another of the same protocol.")],
+    eraser: Annotated[
+        list[str] | None,
+        typer.Option(help="Which eraser of each, where there are several; give it twice."),
+    ] = None,
+) -> None:
+    """Compare two runs image by image: differences with intervals, and where they come from.
+
+    Differences are first minus second, in points, over the images that both drew for the same
+    target, cell and seed; intervals resample cells and seeds, p exchanges the runs within cells.
+    """
+    from unlearncanvas.site.collect import collect
+
+    chosen: list[str | None] = list(eraser or [])
+    if len(chosen) > 2:
+        raise ValueError(f"--eraser is given once or twice, got {len(chosen)}")
+    wanted = chosen * 2 if len(chosen) == 1 else chosen or [None, None]
+    (board, one), (other, two) = (
+        _entry(place, collect([place]).boards, name)
+        for place, name in zip((first, second), wanted, strict=True)
+    )
+    if board.run.protocol_digest != other.run.protocol_digest:
+        raise ValueError(
+            f"{first} is of protocol digest {board.run.protocol_digest[:12]}, {second} of "
+            f"{other.run.protocol_digest[:12]}: only runs of one protocol can be compared"
+        )
+    shared = [target for target in one.results if target in two.results]
+    if not shared:
+        raise ValueError(f"{one.label} and {two.label} have no target in common")
+    names = one.label, two.label if two.label != one.label else f"{two.label} (second)"
+    table = Table(title=f"{names[0]} - {names[1]}, {board.run.protocol}", title_style="bold")
+    for heading in ("target", "metric", *names, "difference", "p", "images"):
+        table.add_column(heading, justify="left" if heading in ("target", "metric") else "right")
+    for target in shared:
+        for row in _rows(board, one, two, target):
+            table.add_row(*row)
+        table.add_section()
+    console.print(table)
+    for target in shared:
+        console.print(_where(one, two, target), soft_wrap=True)
+
+
+def _entry(place: Path, boards: "list[Board]", eraser: str | None) -> "tuple[Board, Entry]":
+    """The eraser of a place that has results of single targets."""
+    from unlearncanvas.plan import BASELINES
+
+    found = [
+        (board, entry)
+        for board in boards
+        for entry in board.entries.values()
+        if entry.results and (entry.label == eraser if eraser else entry.label not in BASELINES)
+    ]
+    if len(found) != 1:
+        known = ", ".join(entry.label for board in boards for entry in board.entries.values())
+        raise ValueError(f"{place} holds {len(found)} erasers that fit; name one of: {known}")
+    return found[0]
+
+
+def _rows(board: "Board", one: "Entry", two: "Entry", target: str) -> Iterator[tuple[str, ...]]:
+    from metrics.paired import paired_difference
+    from unlearncanvas.types import Concept
+
+    concept = Concept.parse(target)
+    left, right = aligned(answers_of(one, target), answers_of(two, target))
+    for part in parts(left, concept, plain=_plain_style(board)):
+        if not part.chosen.any():
+            continue
+        asked = left.asked(part.domain)[part.chosen]
+        hits = [
+            (side.seen(part.domain)[part.chosen] == asked) == part.wanted for side in (left, right)
+        ]
+        rows = np.flatnonzero(part.chosen).tolist()
+        found = paired_difference(
+            hits[0],
+            hits[1],
+            cells=[left.cells[row] for row in rows],
+            seeds=[left.seeds[row] for row in rows],
+        )
+        yield (
+            target,
+            part.name,
+            *(f"{100 * hit.mean():.1f}" for hit in hits),
+            f"{100 * found.value:+.1f} \\[{100 * found.interval.low:+.1f}, "
+            f"{100 * found.interval.high:+.1f}]",
+            f"{found.p_value:.2g}",
+            f"{len(rows)}",
+        )
+
+
+def parts(answers: "Answers", target: "Concept", *, plain: str) -> list[Part]:
+    """Return UA, IRA and CRA as the images that they count."""
+    own: Domain = "style" if target.kind == "style" else "object"
+    cross: Domain = "object" if own == "style" else "style"
+    asked = answers.asked(own)
+    at_target = asked == target.name
+    return [
+        Part("UA", own, at_target, wanted=False),
+        Part("IRA", own, ~at_target & (asked != plain), wanted=True),
+        Part("CRA", cross, ~at_target, wanted=True),
+        Part("CRA on target", cross, at_target, wanted=True),
+    ]
+
+
+def answers_of(entry: "Entry", target: str) -> "Answers":
+    """Return what the detectors saw for a target: from a run's chunks, or from a bundle.
+
+    Raises:
+        ValueError: If the images' rows are not there any more.
+    """
+    import pyarrow.parquet as pq
+
+    from unlearncanvas.chunks import to_answers
+    from unlearncanvas.submissions.submit import find_chunk, job_folder
+
+    file, result = entry.files[target], entry.results[target]
+    bundled = [file.with_name(f"seed{seed}.parquet") for seed in result.seeds]
+    if all(path.is_file() for path in bundled):
+        return to_answers([pq.read_table(path) for path in bundled])
+    job = job_folder(file)
+    return to_answers([find_chunk(job, seed, result).read() for seed in result.seeds])
+
+
+def aligned(one: "Answers", two: "Answers") -> "tuple[Answers, Answers]":
+    """Return both in one order, without what only one of them has."""
+    places = [list(zip(side.cells, side.seeds, strict=True)) for side in (one, two)]
+    shared = set(places[0]) & set(places[1])
+    kept = []
+    for side, where in zip((one, two), places, strict=True):
+        order = {place: row for row, place in enumerate(where)}
+        kept.append(side.take([order[place] for place in places[0] if place in shared]))
+    return kept[0], kept[1]
+
+
+def _where(one: "Entry", two: "Entry", target: str) -> str:
+    """The concepts on which they differ most, by how often each is found where it is asked for."""
+    first, second = (side.results[target].concept_accuracy for side in (one, two))
+    gaps = {name: first[name].value - second[name].value for name in first if name in second}
+    most = sorted(gaps, key=lambda name: -abs(gaps[name]))[:PLACES]
+    told = ", ".join(f"{name} {gaps[name]:+.1f}" for name in most if gaps[name])
+    return f"{target}: {told or 'no concept is found more often by one than by the other'}"
+
+
+def _plain_style(board: "Board") -> str:
+    from unlearncanvas.config import names
+    from unlearncanvas.protocol import PHOTO, load_protocol
+
+    known = board.run.protocol in names("protocols")
+    return load_protocol(board.run.protocol).plain_style if known else PHOTO
