@@ -1,9 +1,10 @@
 # make bench   set up, then erase one style and one object with ESD and sit the smoke exam
-# make test    set up, then run every test
+# make test    set up, then run every test, JOBS at a time (2)
 # make check   set up, then lint and type-check
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+JOBS   ?= 2
 READY  := $(VENV)/.ready
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
@@ -18,7 +19,7 @@ bench: $(READY)
 	$(BIN)/python -m unlearncanvas.bench --eraser esd --tier smoke
 
 test: $(READY) browser
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # The report is tested in a real browser, Debian's.
 browser:
