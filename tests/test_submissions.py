@@ -3,6 +3,7 @@
 import json
 import shutil
 import zipfile
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,9 +16,14 @@ from tests.in_process import run
 from unlearncanvas.cli import __name__ as CLI
 from unlearncanvas.digest import digest_file, digest_tensors
 from unlearncanvas.site.collect import collect
-from unlearncanvas.submissions.bundle import read_manifest, read_verification
+from unlearncanvas.submissions.bundle import bundles, read_manifest, read_verification
 from unlearncanvas.submissions.leaderboard import board_of
-from unlearncanvas.submissions.validate import reasons_against
+from unlearncanvas.submissions.validate import (
+    _card_fits,
+    _manifest_fits,
+    _safe_files,
+    reasons_against,
+)
 
 pytestmark = pytest.mark.slow
 CARD = {
@@ -339,3 +345,22 @@ def test_no_such_run(made, tmp_path):
     runs = made.parents[3] / "runs"
     done = cli("submit", runs, "--eraser", "esd", "--out", tmp_path)
     assert (done.returncode, "no finished run of 'esd'" in done.stderr) == (2, True)
+
+
+COMMITTED = Path(__file__).parents[1] / "submissions"
+
+
+def test_the_committed_bundles_are_whole_and_of_this_protocol():
+    found = list(bundles(COMMITTED))
+    assert len(found) >= 10
+    for folder in found:
+        for check in (_safe_files, _manifest_fits, _card_fits):
+            assert list(check(folder)) == [], folder
+    (board,) = board_of(COMMITTED).boards
+    assert board.entries["uce"].trust == "verified"
+    assert board.entries["esd"].trust == "reported"
+
+
+def test_a_committed_bundle_says_what_its_predictions_say():
+    (folder,) = (COMMITTED / "mini" / "esd").iterdir()
+    assert reasons_against(folder) == []
