@@ -1,6 +1,7 @@
 """Small real pipelines: the classes of Stable Diffusion, random weights, no network."""
 
 import copy
+import os
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from unlearncanvas.protocol import load_protocol
 from unlearncanvas.types import Concept, PromptPair, Task
 
 WIDTH = 32
+os.environ["COLUMNS"] = "160"  # consoles read it once, when their module is imported
 
 
 def build_tiny_pipe():

@@ -20,7 +20,6 @@ def run(module, *arguments):
     out, err, code = io.StringIO(), io.StringIO(), 0
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         patch.setattr(sys, "argv", [module, *arguments])
-        patch.setenv("COLUMNS", "160")
         try:
             importlib.import_module(module).main()
         except SystemExit as done:

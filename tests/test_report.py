@@ -249,12 +249,14 @@ def test_two_runs_are_compared_image_by_image(runs):
         options = [part for name in erasers for part in ("--eraser", name)]
         done = run("unlearncanvas.cli", "compare", str(runs), str(runs), *options)
         assert done.returncode == 0, done.stderr
-        rows = [line.split("│") for line in done.stdout.splitlines() if "style:Mosaic │" in line]
+        rows = [
+            line.split("│") for line in done.stdout.splitlines() if "│ style:Neon Lines │" in line
+        ]
         return {row[2].strip(): [cell.strip() for cell in row[3:8]] for row in rows}, done.stdout
 
     (board,) = collect([runs]).boards
     scores = {
-        label: board.entries[label].results["style:Mosaic"].scores
+        label: board.entries[label].results["style:Neon Lines"].scores
         for label in ("none", "esd, lr=0.001")
     }
     found, printed = compare("esd, lr=0.001", "none")
@@ -267,7 +269,8 @@ def test_two_runs_are_compared_image_by_image(runs):
         assert found[name][:2] == [f"{value:.1f}" for value in values]
         assert found[name][2].startswith(f"{values[0] - values[1]:+.1f} [")
     assert found["UA"][4] == "4"
-    assert "style:Mosaic: " in printed
+    assert "style:Neon Lines: " in printed
+    assert "object:Cat: " in printed
     same, _ = compare("esd, lr=0.001")
     assert all(row[2:4] == ["+0.0 [+0.0, +0.0]", "1"] for row in same.values())
 

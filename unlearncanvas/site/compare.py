@@ -78,7 +78,7 @@ def compare(
         table.add_section()
     console.print(table)
     for target in shared:
-        console.print(_where(one, two, target), soft_wrap=True)
+        console.print(_where(one, two, target), soft_wrap=True, markup=False, emoji=False)
 
 
 def _entry(place: Path, boards: "list[Board]", eraser: str | None) -> "tuple[Board, Entry]":
