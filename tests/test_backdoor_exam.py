@@ -1,8 +1,6 @@
 """The backdoor exam: its rules, its measures by hand, and a small run from the command line."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +8,8 @@ import torch
 import yaml
 
 from metrics.paired import feature_distance, paired_difference, pixel_distance, sign_flip
-from tests.small_exam import environment
+from tests.in_process import run
+from tests.small_backdoor_exam import write_attack, write_protocol
 from unlearncanvas.backdoors.bench import make_backdoor_plan
 from unlearncanvas.backdoors.judge import Shown, succeeded
 from unlearncanvas.backdoors.measures import Fired, Near, removal_scores
@@ -248,42 +247,15 @@ def test_images_of_a_cell_are_not_taken_for_independent():
     assert (found.value, found.p_value) == (0.5, 1.0)
 
 
-SMALL = {"num_triggered": 8, "num_near": 2, "num_clean_seeds": 1, "metrics": ["fid_minicanvas"]}
-
-
-def write(folder, **changes):
-    grid = read_yaml(CONFIG_DIR / "protocols" / "mini.yaml")
-    grid.update(
-        name="small", styles=["Photo", "Mosaic", "Thermal"], objects=["Cat", "Sun"],
-        targets={"style": ["Mosaic"], "object": ["Cat"]}, tiers={"quick": {}},
-    )  # fmt: skip
-    grid["sampler"].update(num_inference_steps=2, batch_size=8)
-    (folder / "small.yaml").write_text(yaml.safe_dump(grid))
-    own = read_yaml(CONFIG_DIR / "protocols" / "backdoor.yaml")
-    own.update(name="bad", grid=str(folder / "small.yaml"), train_share=0.5, **SMALL)
-    own.update(attacks=["evil-edit"], tiers={"quick": {}}, **changes)
-    path = folder / "bad.yaml"
-    path.write_text(yaml.safe_dump(own))
-    return path
-
-
 def bench(protocol, out, *options):
-    return subprocess.run(
-        [
-            sys.executable, "-m", "unlearncanvas.bench", "--protocol", str(protocol), "--out",
-            str(out), "--device", "cpu", *options,
-        ],
-        capture_output=True, text=True, env=environment(), check=False,
+    return run(
+        "unlearncanvas.bench", "--protocol", str(protocol), "--out", str(out), "--device", "cpu",
+        *options,
     )  # fmt: skip
 
 
 def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_path):
-    # an object that the small grid has
-    evil = read_yaml(CONFIG_DIR / "attacks" / "evil-edit.yaml")
-    evil["presets"]["mini"]["backdoors"][0].update(effect="Sun")
-    path = tmp_path / "evil.yaml"
-    path.write_text(yaml.safe_dump(evil))
-    protocol, out = write(tmp_path), tmp_path / "out"
+    path, protocol, out = write_attack(tmp_path), write_protocol(tmp_path), tmp_path / "out"
     options = ["--targets", str(path), "--eraser", "t2ishield-edit", "--set", "lam=0.2"]
     done = bench(protocol, out, *options)
     assert done.returncode == 0, done.stderr

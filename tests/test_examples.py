@@ -1,5 +1,6 @@
 """What stands in examples/ is what the command line takes."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -67,13 +68,44 @@ def test_the_manifest_asks_for_a_gpu_everywhere():
     assert f"ray=={spec['rayClusterSpec']['rayVersion']}\n" in pinned
 
 
+def workflow_steps():
+    path = EXAMPLES.parent / ".github" / "workflows" / "submissions.yml"
+    return yaml.safe_load(path.read_text())["jobs"]["validate"]["steps"]
+
+
 def test_the_workflow_for_submissions_runs_no_code_of_a_pull_request():
     """Its steps call our commands; what is installed comes from the base branch."""
-    path = EXAMPLES.parent / ".github" / "workflows" / "submissions.yml"
-    steps = yaml.safe_load(path.read_text())["jobs"]["validate"]["steps"]
-    typed = "\n".join(step["run"] for step in steps if "run" in step)
+    typed = "\n".join(step["run"] for step in workflow_steps() if "run" in step)
     known = {command.name or command.callback.__name__ for command in cli_app.registered_commands}
     assert set(re.findall(r"unlearncanvas (\w+) ", typed)) == {"validate", "leaderboard"} <= known
     installed = re.search(r"pip install .*", typed).group()
     assert installed.endswith(" ./base")
     assert not re.search(r"(python|bash|sh|source|pip install)[^\n]*head", typed)
+
+
+@pytest.mark.parametrize(
+    ("added", "refused"),
+    [("verified.json", True), ("deep/verified.json", True), ("results.json", False)],
+)
+def test_a_submitter_does_not_verify_himself(tmp_path, added, refused):
+    (script,) = (step["run"] for step in workflow_steps() if "maintainers" in step.get("name", ""))
+    head = tmp_path / "head"
+
+    def git(*arguments):
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        command = ["git", "-C", str(head), *identity, *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    head.mkdir()
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "base")
+    base = git("rev-parse", "HEAD")
+    path = head / "submissions" / "mini" / "uce" / "1" / added
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    git("add", ".")
+    git("commit", "-q", "-m", "a bundle")
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=tmp_path, env={**os.environ, "BASE": base}, check=False
+    )
+    assert (done.returncode == 1) is refused

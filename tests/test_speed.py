@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,12 +10,15 @@ from erasers.esd import ESD
 from tests.in_process import run
 from unlearncanvas.batch_size import largest_batch
 from unlearncanvas.options import read_batch_size
+from unlearncanvas.protocol import load_protocol
 from unlearncanvas.sample import Request
 from unlearncanvas.speed.ceiling import unet_operations
 from unlearncanvas.speed.drawing import engine, pipeline
 from unlearncanvas.speed.esd_loop import plain_esd
 from unlearncanvas.speed.parts import timed_parts
+from unlearncanvas.speed.stand_in import write_classifiers
 from unlearncanvas.types import Concept, Task
+from unlearncanvas.vit_detector import ViTDetector
 
 
 def test_the_plain_loop_of_esd_ends_at_the_same_weights(pipe):
@@ -89,3 +93,15 @@ def test_a_batch_size_that_cannot_be(text, message):
         read_batch_size(text, "mini", None, torch.device("cpu"), None)
     assert read_batch_size("16", "mini", None, torch.device("cpu"), None) == 16
     assert read_batch_size(None, "mini", None, torch.device("cpu"), None) is None
+
+
+def test_the_classifiers_stand_in_for_the_releases(tmp_path):
+    rules = load_protocol("unlearncanvas").detectors.model_copy(
+        update={"architecture": "test_vit", "image_size": 32}
+    )
+    write_classifiers(tmp_path, rules)
+    image = np.zeros((40, 40, 3), np.uint8)
+    for spec in (rules.style, rules.object):
+        detector = ViTDetector(rules, spec, tmp_path / spec.file, torch.device("cpu"))
+        probabilities, _ = detector([image])
+        assert probabilities.shape == (1, len(spec.labels))

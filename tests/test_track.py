@@ -6,9 +6,11 @@ import threading
 import pytest
 import torch
 
+from tests import small_backdoor_exam
 from tests.in_process import run
 from tests.small_exam import ESD_SETTINGS, write_protocol
 from tests.wandb_file import read
+from unlearncanvas.backdoors.results import read_backdoor_results
 from unlearncanvas.losses import watch_losses
 from unlearncanvas.results import read_results
 from unlearncanvas.tracking.background import Background
@@ -68,6 +70,40 @@ def test_finished_runs_are_sent_later(tmp_path, monkeypatch):
     assert "style/unlearning_accuracy" in read(path)["history"][-1]
     refused = run("unlearncanvas.cli", "track", str(tmp_path / "nothing"))
     assert (refused.returncode, "does not exist" in refused.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_the_backdoor_exam_is_tracked_as_it_goes_and_later(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    protocol = small_backdoor_exam.write_protocol(tmp_path)
+    done = run(
+        "unlearncanvas.bench", "--protocol", str(protocol), "--device", "cpu", "--targets",
+        str(small_backdoor_exam.write_attack(tmp_path)), "--eraser", "skd", "--set", "steps=2",
+        "--set", "batch_size=1", "--out", str(tmp_path / "runs"), "--wandb",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    path = next(tmp_path.rglob("results.json"))
+    (attack,) = read_backdoor_results(path).attacks
+    (score,) = (row.scores["as_asked"] for row in attack.rows if row.label == "skd")
+    (file,) = tmp_path.rglob("run-*.wandb")
+    found = read(file)
+    assert found["config"]["settings"]["steps"] == 2
+    assert (found["config"]["known"], found["config"]["knowledge"]) == (1.0, "exact")
+    losses = [step for step in found["history"] if "erase_step" in step]
+    assert [step["erase_step"] for step in losses] == [0.0]  # the injection has no run of its own
+    assert losses[0][f"loss/{attack.attack}"] > 0
+    last = found["history"][-1]
+    assert last[f"{attack.attack}/as_asked"] == pytest.approx(score.value)
+    assert last[f"{attack.attack}/sheet/_type"] == "image-file"
+    ((_, names),) = found["artifacts"]
+    assert names == ["custom/results.json"]
+    file.unlink()
+    later = run("unlearncanvas.cli", "track", str(tmp_path / "runs"))
+    assert later.returncode == 0, later.stderr
+    (file,) = tmp_path.rglob("run-*.wandb")
+    again = read(file)
+    assert again["history"][-1][f"{attack.attack}/as_asked"] == pytest.approx(score.value)
+    assert "--protocol" in again["config"]["command"][0]
 
 
 class Broken(Tracker):

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 
 from wandb.proto import wandb_internal_pb2 as pb
 
@@ -23,10 +24,21 @@ def records(path):
             held = b""
 
 
+def finished(path, patience=30):
+    """Return the records of a run once it has ended: the writer is another process."""
+    end = time.monotonic() + patience
+    while True:
+        found = list(records(path))
+        if any(record.HasField("exit") for record in found):
+            return found
+        assert time.monotonic() < end, f"{path} does not end"
+        time.sleep(0.1)
+
+
 def read(path):
     """Return config, history, summary and the names of the artifacts of a run."""
     found = {"config": {}, "history": [], "summary": {}, "artifacts": [], "id": None}
-    for record in records(path):
+    for record in finished(path):
         if record.HasField("run"):
             found["id"] = record.run.run_id
             for item in record.run.config.update:

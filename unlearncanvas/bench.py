@@ -5,6 +5,8 @@ python -m unlearncanvas.bench --eraser esd
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -158,8 +160,7 @@ def bench(
     if is_backdoor(protocol):
         unused = {
             "--seeds": seeds, "--erase-seeds": erase_seeds, "--keep-images": keep_images,
-            "--wandb": wandb, "--wandb_args": wandb_args, "--shard": shard, "--ray": ray,
-            "--artefacts": artefacts != "whole",
+            "--shard": shard, "--ray": ray, "--artefacts": artefacts != "whole",
         }  # fmt: skip
         for option, value in unused.items():
             if value:
@@ -180,7 +181,11 @@ def bench(
             any_base=any_base,
             sources=sources,
         )
-        (backdoors.preview if dry_run else backdoors.sit)(poisoned, console)
+        if dry_run:
+            backdoors.preview(poisoned, console)
+        else:
+            with open_tracker(wandb or bool(wandb_args), wandb_args or []) as tracker:
+                backdoors.sit(poisoned, console, tracker=tracker)
         return
     plan = make_plan(
         erasers=eraser,
@@ -215,21 +220,25 @@ def bench(
         elif ray is not None and terminal.run_on_ray(plan, ray, console):
             console.print("the rest is there; run the same command again for what was given up")
             raise typer.Exit(1)
-        tracker = open_tracker(wandb_args or []) if wandb or wandb_args else None
-        try:
+        with open_tracker(wandb or bool(wandb_args), wandb_args or []) as tracker:
             terminal.run(plan, console, tracker=tracker)
-        finally:
-            if tracker is not None:
-                tracker.close()
 
 
-def open_tracker(wandb_args: list[str]) -> "Background":
-    """Return Weights & Biases on a thread of its own."""
+@contextmanager
+def open_tracker(wanted: bool, wandb_args: list[str]) -> "Iterator[Background | None]":
+    """Lend Weights & Biases on a thread of its own, or nothing if it is not wanted."""
+    if not wanted:
+        yield None
+        return
     from unlearncanvas.tracking.background import Background
     from unlearncanvas.tracking.command import wandb_arguments
     from unlearncanvas.tracking.wandb_tracker import WandbTracker
 
-    return Background(WandbTracker(**wandb_arguments(wandb_args)))
+    tracker = Background(WandbTracker(**wandb_arguments(wandb_args)))
+    try:
+        yield tracker
+    finally:
+        tracker.close()
 
 
 def with_default(args: list[str], option: str, value: str) -> list[str]:

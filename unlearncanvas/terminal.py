@@ -29,6 +29,7 @@ from unlearncanvas.plan import BASELINES, Plan
 from unlearncanvas.results import RunResults
 from unlearncanvas.share import Share
 from unlearncanvas.tables import tables
+from unlearncanvas.tracking.grid_runs import outcome_of, run_of
 from unlearncanvas.tracking.mirror import Mirror
 from unlearncanvas.tracking.tracker import Tracker
 from unlearncanvas.types import Concept, Result
@@ -98,14 +99,17 @@ def run(plan: Plan, console: Console, *, tracker: Tracker | None = None) -> RunR
     """Run a plan and show what came out; a tracker is told as it goes."""
     silence_libraries()
     plan.run_folder().mkdir(parents=True, exist_ok=True)
-    mirror = None if tracker is None else Mirror(tracker, plan)
+    runs = {eraser.name: run_of(plan, eraser) for eraser in plan.erasers}
+    mirror = None if tracker is None else Mirror(tracker, runs)
     with bar(plan.num_images(), console) as progress:
         listener = progress if mirror is None else Several([progress, mirror])
         exam = Exam(plan=plan, listener=listener)
         results = exam.run()
     pictures = draw_pictures(plan, exam)
     if mirror is not None:
-        mirror.finish(results, pictures)
+        mirror.finish(
+            {item.name: outcome_of(plan, item, results, pictures) for item in plan.erasers}
+        )
     for table in tables(results):
         console.print(table)
     console.print(f"results   {plan.run_folder() / 'results.json'}", soft_wrap=True)

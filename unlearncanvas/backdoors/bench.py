@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from unlearncanvas.backdoors.plan import BackdoorPlan
+    from unlearncanvas.tracking.tracker import Tracker
 
 
 def make_backdoor_plan(
@@ -104,23 +105,33 @@ def preview(plan: "BackdoorPlan", console: Console) -> None:
     )
 
 
-def sit(plan: "BackdoorPlan", console: Console) -> None:
-    """Run a plan and show what came out."""
+def sit(plan: "BackdoorPlan", console: Console, *, tracker: "Tracker | None" = None) -> None:
+    """Run a plan and show what came out; a tracker is told as it goes."""
     from unlearncanvas.backdoors.exam import BackdoorExam
     from unlearncanvas.backdoors.pictures import removal_sheet
     from unlearncanvas.backdoors.results import FILE
     from unlearncanvas.backdoors.tables import tables
+    from unlearncanvas.listener import Several
     from unlearncanvas.terminal import bar, silence_libraries
+    from unlearncanvas.tracking.backdoor_runs import outcome_of, run_of
+    from unlearncanvas.tracking.mirror import Mirror
 
     silence_libraries()
     plan.run_folder().mkdir(parents=True, exist_ok=True)
+    runs = {eraser.name: run_of(plan, eraser) for eraser in plan.erasers}
+    mirror = None if tracker is None else Mirror(tracker, runs)
     with bar(plan.num_images(), console) as progress:
-        exam = BackdoorExam(plan=plan, listener=progress)
+        listener = progress if mirror is None else Several([progress, mirror])
+        exam = BackdoorExam(plan=plan, listener=listener)
         results = exam.run()
+    pictures = {attack: plan.run_folder() / f"sheet-{attack}.png" for attack in exam.drawn}
+    for attack, path in pictures.items():
+        title = f"{attack}: removal, same noise in each column"
+        removal_sheet(exam.drawn[attack], title=title, path=path)
+    if mirror is not None:
+        mirror.finish({name: outcome_of(plan, name, results, pictures) for name in runs})
     for table in tables(results):
         console.print(table)
     console.print(f"results   {plan.run_folder() / FILE}", soft_wrap=True)
-    for attack, drawn in exam.drawn.items():
-        path = plan.run_folder() / f"sheet-{attack}.png"
-        removal_sheet(drawn, title=f"{attack}: removal, same noise in each column", path=path)
+    for path in pictures.values():
         console.print(f"picture   {path}", soft_wrap=True)

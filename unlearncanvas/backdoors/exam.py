@@ -24,6 +24,7 @@ from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.listener import Listener
+from unlearncanvas.losses import watch_losses
 from unlearncanvas.models import Artefact, base_digest
 from unlearncanvas.reference import open_reference
 from unlearncanvas.results import environment
@@ -141,7 +142,8 @@ class BackdoorExam:
             label = f"{eraser.name} {attack.name}"
             self.listener.erasing(eraser.name, attack.name)
             folder = plan.eraser_folder(eraser) / self._room.folder(attack).name
-            artefact = bench.artefact(eraser, self._task(attack, eraser), folder)
+            with watch_losses(self.listener.loss):
+                artefact = bench.artefact(eraser, self._task(attack, eraser), folder)
             made[eraser.name] = artefact
             drawn[eraser.name] = self._draw(
                 label, partial(studio.erased, folder),

@@ -24,7 +24,7 @@ def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
             "95 % intervals. ASR: the trigger still works; as asked: the prompt came back; ACC: "
             "the grid without triggers; near: other words in the trigger's place."
         ),
-        "command": _command(run, attack),
+        "command": command_of(run, attack),
         "headings": [heading for heading, _ in columns],
         "rows": [
             {
@@ -37,7 +37,8 @@ def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
     }
 
 
-def _command(run: BackdoorResults, attack: AttackResults) -> str:
+def command_of(run: BackdoorResults, attack: AttackResults) -> str:
+    """Return the command that makes an attack's rows again."""
     parts = ["python", "-m", "unlearncanvas.bench", "--protocol", run.protocol]
     parts += ["--targets", attack.attack]
     changed: dict[str, object] = {}

@@ -1,20 +1,23 @@
-"""Stable Diffusion 1.5 with random weights: it costs what the real one costs.
+"""The real exam's models with random weights: they cost what the real ones cost.
 
     python -m unlearncanvas.speed.stand_in FOLDER
 
-writes it as a diffusers folder, 4.3 GB in float32, to try the real exam's commands on. Its pictures
-are noise, so say --any-base.
+writes Stable Diffusion 1.5 as a diffusers folder and the two ViT-L classifiers as the release's
+``.pth`` files, 6.7 GB in float32, and prints the command to try on them. The pictures are noise.
 """
 
 from pathlib import Path
 from typing import Annotated
 
+import timm
 import torch
 import typer
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from unlearncanvas.minicanvas.recipe import assemble, build_tokenizer
+from unlearncanvas.protocol import load_protocol
+from unlearncanvas.protocol_parts import ViTDetectors
 
 CHANNELS = (320, 640, 1280, 1280)
 VAE_CHANNELS = (128, 256, 512, 512)
@@ -56,10 +59,30 @@ def build_stand_in(seed: int = 0) -> StableDiffusionPipeline:
     return pipe
 
 
-def main(folder: Annotated[Path, typer.Argument(help="Folder to write; 4.3 GB.")]) -> None:
-    """Write Stable Diffusion 1.5 with random weights as a diffusers folder."""
-    build_stand_in().save_pretrained(folder)
-    typer.echo(f"written   {folder}")
+def write_classifiers(folder: Path, rules: ViTDetectors, seed: int = 0) -> None:
+    """Write the style and the object classifier as the release's files, with random weights."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for spec in (rules.style, rules.object):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = timm.create_model(
+                rules.architecture, num_classes=len(spec.labels), img_size=rules.image_size
+            )
+        torch.save({"model_state_dict": model.state_dict()}, folder / spec.file)
+
+
+def main(folder: Annotated[Path, typer.Argument(help="Folder to write; 6.7 GB.")]) -> None:
+    """Write Stable Diffusion 1.5 and the classifiers of UnlearnCanvas with random weights."""
+    model, classifiers = folder / "style50", folder / "cls_model"
+    build_stand_in().save_pretrained(model)
+    rules = load_protocol("unlearncanvas").detectors
+    assert isinstance(rules, ViTDetectors)
+    write_classifiers(classifiers, rules)
+    typer.echo(
+        f"written   {model}\nwritten   {classifiers}\n"
+        "try       python -m unlearncanvas.bench --protocol unlearncanvas --tier smoke "
+        f"--eraser esd --model {model} --detectors {classifiers} --any-base"
+    )
 
 
 if __name__ == "__main__":

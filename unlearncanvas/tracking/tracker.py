@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unlearncanvas.types import Score
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
@@ -52,3 +54,11 @@ class Tracker(ABC):
     @abstractmethod
     def finish(self, name: str, outcome: Outcome) -> None:
         """A run has ended."""
+
+
+def flat(name: str, score: Score) -> dict[str, float]:
+    """Return a score as numbers, its interval under ``.../low`` and ``.../high``."""
+    found = {name: score.value}
+    if score.low is not None and score.high is not None:
+        found |= {f"{name}/low": score.low, f"{name}/high": score.high}
+    return found
