@@ -96,7 +96,8 @@ def refused(bundle, *expected):
     said = " ".join(done.stdout.split())
     for text in expected:
         assert text in said, said
-    assert f"{done.stdout.count('refused ')} reasons against" in said
+    count = done.stdout.count("refused ")
+    assert f"{count} reason{'s' if count > 1 else ''} against" in said
 
 
 def test_a_bundle_holds_everything_and_is_valid(made):

@@ -120,20 +120,22 @@ def verify(
     from unlearncanvas.sources import Sources
     from unlearncanvas.submissions.archive import opened
     from unlearncanvas.submissions.validate import reasons_against
-    from unlearncanvas.submissions.verify import Verifier, write_verification
+    from unlearncanvas.submissions.verify import Verifier, choices_of, write_verification
     from unlearncanvas.terminal import bar, silence_libraries
 
     silence_libraries()
     sources = Sources(detectors=detectors)
+    seed = secrets.randbits(32) if seed is None else seed
     with opened(bundle) as folder:
         reasons = reasons_against(folder, sources)
         if reasons:
             _refuse(bundle, reasons)
-        with bar(images, console) as progress:
+        total = len(choices_of(folder, seed=seed, count=images))
+        with bar(total, console) as progress:
             progress.drawing(f"again, for {by}")
             found = Verifier(
                 by=by,
-                seed=secrets.randbits(32) if seed is None else seed,
+                seed=seed,
                 images=images,
                 device=pick_device(device),
                 model=model,
@@ -182,5 +184,6 @@ def _refuse(bundle: Path, reasons: list[str]) -> None:
     """Say why, all of it, and end with exit code 1."""
     for reason in reasons:
         console.print(f"refused   {reason}", style="red", markup=False, soft_wrap=True)
-    console.print(f"{len(reasons)} reasons against {bundle}", markup=False, soft_wrap=True)
+    count = f"{len(reasons)} reason{'s' if len(reasons) > 1 else ''}"
+    console.print(f"{count} against {bundle}", markup=False, soft_wrap=True)
     raise typer.Exit(1)

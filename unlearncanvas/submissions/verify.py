@@ -93,7 +93,7 @@ class Verifier:
         rules = rules.for_eraser(manifest.eraser)
         for target in manifest.targets:
             self._check_artefact(manifest, target, folder)
-        choices = choose_images(manifest, rules, seed=self.seed, count=self.images)
+        choices = choices_of(folder, seed=self.seed, count=self.images)
         model = self.model or rules.model
         studio = Studio(
             lambda: load_base(model, device=self.device), getattr(torch, rules.sampler.dtype)
@@ -188,6 +188,13 @@ class Verifier:
 
 def _place(folder: Path, target: str) -> Path:
     return folder / TARGETS / Concept.parse(target).slug
+
+
+def choices_of(folder: Path, *, seed: int, count: int | None) -> list[Choice]:
+    """Return which images of a bundle a verifier's seed chooses."""
+    manifest = read_manifest(folder)
+    rules = load_protocol(manifest.protocol).for_tier(manifest.tier)
+    return choose_images(manifest, rules.for_eraser(manifest.eraser), seed=seed, count=count)
 
 
 def choose_images(
