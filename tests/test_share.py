@@ -55,7 +55,9 @@ def test_two_processes_of_a_launcher_give_the_numbers_of_one(alone, tmp_path):
     printed = [process.communicate(timeout=600)[0] for process in ranks]
     assert [process.returncode for process in ranks] == [0, 0], printed
     assert "results.json" in printed[0]
+    assert "process 1 of 2: its 5 of 10 chunks are drawn" in printed[1]
     assert "results.json" not in printed[1]
+    assert "--shard" not in "".join(printed)
     assert numbers(tmp_path / "runs") == expected
 
 

@@ -213,10 +213,10 @@ def bench(
     elif shard is not None:
         terminal.run_share(plan, Share.parse(shard), console)
     elif launched.index > 0:
-        terminal.run_share(plan, launched, console)
+        terminal.run_share(plan, launched, console, launched=True)
     else:
         if launched.count > 1:
-            terminal.run_share(plan, launched, console)
+            terminal.run_share(plan, launched, console, launched=True)
         elif ray is not None and terminal.run_on_ray(plan, ray, console):
             console.print("the rest is there; run the same command again for what was given up")
             raise typer.Exit(1)

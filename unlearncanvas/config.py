@@ -27,6 +27,8 @@ CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1] / 
 
 METHODS = ("erasers", "unlearncanvas.backdoors")
 """Packages whose modules decide what an artefact is."""
+SHORT = 80
+"""Characters of a wrong value that a message shows."""
 
 
 def names(kind: str) -> list[str]:
@@ -106,7 +108,9 @@ def one_line(exc: ValidationError) -> str:
     first = exc.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}, got {first['input']!r}" if place else message
+    got = repr(first["input"])
+    got = got if len(got) <= SHORT else f"{got[:SHORT]} ..."
+    return f"{place}: {message}, got {got}" if place else message
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from unlearncanvas.files import write_text
+from unlearncanvas.json_file import read_json
 from unlearncanvas.types import Result, Score
 
 PACKAGES = ("unlearncanvas", "torch", "diffusers", "transformers", "torchmetrics", "timm", "numpy")
@@ -94,9 +95,4 @@ def read_results(path: Path) -> RunResults:
     Raises:
         ValueError: If the file is missing or not a results file of this version.
     """
-    try:
-        return RunResults.model_validate_json(path.read_text())
-    except (OSError, ValueError) as exc:
-        raise ValueError(
-            f"{path} is not a readable results.json: {str(exc).splitlines()[0]}"
-        ) from exc
+    return read_json(RunResults, path)

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from unlearncanvas.drawing import grid_path
 from unlearncanvas.exam import Exam
+from unlearncanvas.json_file import read_json
 from unlearncanvas.listener import Listener, Several
 from unlearncanvas.pictures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.plan import BASELINES, Plan
@@ -132,15 +133,19 @@ def run_on_ray(plan: Plan, address: str, console: Console) -> list[str]:
     return given_up
 
 
-def run_share(plan: Plan, share: Share, console: Console) -> None:
-    """Erase and draw a part of a plan, and say how the whole is finished."""
+def run_share(plan: Plan, share: Share, console: Console, *, launched: bool = False) -> None:
+    """Erase and draw a part of a plan; say how the whole is finished, unless a launcher does it."""
     silence_libraries()
     tasks = [job for job in plan.jobs() for _ in plan.seeds]
     mine = share.of(tasks)
     with bar(sum(map(plan.images_of, mine)), console) as progress:
         Exam(plan=plan, listener=progress).draw_share(share)
+    drawn = f"its {len(mine)} of {len(tasks)} chunks are drawn"
+    if launched:
+        console.print(f"process {share.index} of {share.count}: {drawn}", soft_wrap=True)
+        return
     console.print(
-        f"shard {share.index}/{share.count}: its {len(mine)} of {len(tasks)} chunks are drawn. "
+        f"shard {share.index}/{share.count}: {drawn}. "
         "When all are, run the same command without --shard: it draws nothing and shows the table. "
         "Folders of several machines are put together first: unlearncanvas merge A B --out RUNS",
         soft_wrap=True,
@@ -157,7 +162,7 @@ def draw_pictures(plan: Plan, exam: Exam) -> list[Path]:
             continue
         grid = grid_path(exam.chunk(artefact, job, plan.seeds[0]))
         folder = plan.result_folder(job, job.targets[0])
-        result = Result.model_validate_json((folder / "result.json").read_text())
+        result = read_json(Result, folder / "result.json")
         values = {name: score.value for name, score in result.concept_accuracy.items()}
         if job.eraser.name == "none":
             base_grid, accuracies["base model"] = grid, values

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from unlearncanvas.files import write_text
+from unlearncanvas.json_file import read_json
 from unlearncanvas.types import Cost, Score
 
 FILE = "results.json"
@@ -109,8 +110,4 @@ def read_backdoor_results(path: Path) -> BackdoorResults:
     Raises:
         ValueError: If the file is missing or not a results file of this kind and version.
     """
-    try:
-        return BackdoorResults.model_validate_json(path.read_text())
-    except (OSError, ValueError) as exc:
-        reason = str(exc).splitlines()[0]
-        raise ValueError(f"{path} is not a readable backdoor results.json: {reason}") from exc
+    return read_json(BackdoorResults, path)

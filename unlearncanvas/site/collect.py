@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from unlearncanvas.backdoors.results import BackdoorResults, read_backdoor_results
+from unlearncanvas.json_file import read_json
 from unlearncanvas.plan import BASELINES
 from unlearncanvas.results import Row, RunResults, read_results
 from unlearncanvas.site.command import changed, regenerate, rules_of
@@ -201,7 +202,7 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
         file = root / name
         if not file.is_file():
             continue
-        result = Result.model_validate_json(file.read_text())
+        result = read_json(Result, file)
         label = _label(result, run)
         results.setdefault(label, {})[result.target] = result
         files.setdefault(label, {})[result.target] = file

@@ -14,14 +14,14 @@ verified.json               added by `unlearncanvas verify`
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unlearncanvas.config import one_line, read_yaml
+from unlearncanvas.json_file import read_json
 
-T = TypeVar("T", bound=BaseModel)
 MANIFEST, CARD, RESULTS, VERIFIED = "bundle.json", "card.yaml", "results.json", "verified.json"
 TARGETS = "targets"
 GRID, SHEET = "grid.webp", "sheet.webp"
@@ -121,13 +121,13 @@ def read_manifest(folder: Path) -> Manifest:
     Raises:
         ValueError: If there is none, or it is not one of this version.
     """
-    return _read(Manifest, folder / MANIFEST)
+    return read_json(Manifest, folder / MANIFEST)
 
 
 def read_verification(folder: Path) -> Verification | None:
     """Return what a verifier found, if one was there."""
     path = folder / VERIFIED
-    return _read(Verification, path) if path.exists() else None
+    return read_json(Verification, path) if path.exists() else None
 
 
 def read_card(path: Path) -> Card:
@@ -151,12 +151,3 @@ def bundles(root: Path) -> Iterator[Path]:
     """Yield the bundles under a folder, or the folder itself if it is one."""
     for path in sorted(root.rglob(MANIFEST)):
         yield path.parent
-
-
-def _read(kind: type[T], path: Path) -> T:
-    try:
-        return kind.model_validate_json(path.read_text())
-    except ValidationError as exc:
-        raise ValueError(f"{path.name}: {one_line(exc)}") from exc
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ValueError(f"{path.name} cannot be read: {exc}") from exc

@@ -13,6 +13,7 @@ from unlearncanvas.chunks import to_answers
 from unlearncanvas.config import names
 from unlearncanvas.digest import digest_file
 from unlearncanvas.eyes import open_eyes
+from unlearncanvas.json_file import read_json
 from unlearncanvas.models import Artefact
 from unlearncanvas.protocol import Protocol, load_protocol
 from unlearncanvas.reference import ReferenceRoom, open_reference
@@ -145,8 +146,8 @@ def _results_fit(folder: Path, sources: Sources) -> Iterator[str]:
         target = Concept.parse(name)
         place = folder / TARGETS / target.slug
         try:
-            result = Result.model_validate_json((place / "result.json").read_text())
-            artefact = Artefact.model_validate_json((place / "artefact.json").read_text())
+            result = read_json(Result, place / "result.json")
+            artefact = read_json(Artefact, place / "artefact.json")
             own = rules.for_eraser(manifest.eraser)
             answers = to_answers([read_rows(place, seed, own) for seed in manifest.seeds])
         except (OSError, ValueError, KeyError, pa.ArrowException) as exc:
