@@ -87,7 +87,11 @@ def test_a_base_gives_what_a_file_does_not_say(tmp_path):
 
 DIGESTS = {
     "mini": "0def3984a8ff",
+    "mini-fast": "8c8d6b31fc8f",
     "mini-tune": "8953beca2ccc",
+    "unlearncanvas": "43fbca573a42",
+    "unlearncanvas-fast": "e557fbf1d444",
+    "unlearncanvas-official": "a9b8ef73ea4d",
 }
 
 
