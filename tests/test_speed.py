@@ -9,12 +9,14 @@ import torch
 from erasers.esd import ESD
 from tests.in_process import run
 from unlearncanvas.batch_size import largest_batch
+from unlearncanvas.models import tensors_of
 from unlearncanvas.options import read_batch_size
 from unlearncanvas.protocol import load_protocol
 from unlearncanvas.sample import Request
 from unlearncanvas.speed.ceiling import unet_operations
 from unlearncanvas.speed.drawing import engine, pipeline
 from unlearncanvas.speed.esd_loop import plain_esd
+from unlearncanvas.speed.memory import AliveBytes
 from unlearncanvas.speed.parts import timed_parts
 from unlearncanvas.speed.stand_in import write_classifiers
 from unlearncanvas.types import Concept, Task
@@ -105,3 +107,34 @@ def test_the_classifiers_stand_in_for_the_releases(tmp_path):
         detector = ViTDetector(rules, spec, tmp_path / spec.file, torch.device("cpu"))
         probabilities, _ = detector([image])
         assert probabilities.shape == (1, len(spec.labels))
+
+
+def test_bytes_alive_by_hand():
+    weight = torch.ones(1000, requires_grad=True)
+    with AliveBytes([weight, weight.view(10, 100)]) as alive:
+        assert alive.now == 4000
+        product = weight * 2  # kept: 8,000
+        squared = product.square()  # saves the product; 12,000
+        assert (alive.now, alive.peak) == (12_000, 12_000)
+        total = squared.sum()
+        del squared
+        assert (alive.now, alive.peak) == (8_004, 12_004)
+        total.backward()
+        del product, total
+    assert alive.now == 8_000  # the weight and its gradient
+    assert alive.peak > 12_004
+
+
+def test_an_erasers_memory_is_counted(pipe):
+    whole = sum(tensor.nbytes for tensor in tensors_of(pipe).values())
+    own = sum(tensor.nbytes for tensor in pipe.unet.state_dict().values())
+    task = Task(targets=(Concept(kind="style", name="Mosaic"),), seed=0)
+    with AliveBytes(list(tensors_of(pipe).values())) as alive:
+        ESD(steps=1, num_inference_steps=2).erase(pipe, task)
+    assert alive.peak > whole + own  # ESD keeps a frozen copy
+    assert alive.now < whole + own  # ... and lets it go
+
+
+def test_memory_of_an_eraser_that_wants_images():
+    done = run("unlearncanvas.speed.memory", "--eraser", "salun")
+    assert (done.returncode, "trains on images" in done.stderr) == (2, True)
