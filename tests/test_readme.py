@@ -10,12 +10,19 @@ import typer
 from unlearncanvas.backdoors.bench import make_backdoor_plan
 from unlearncanvas.backdoors.protocol import is_backdoor
 from unlearncanvas.bench import app
+from unlearncanvas.cli import app as cli_app
 from unlearncanvas.config import find_config, import_class, names, read_yaml
 from unlearncanvas.options import make_plan, pick_device, split
 from unlearncanvas.protocol import load_protocol
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OURS = re.findall(
+    r"^(?:make bench && )?(?:\.venv/bin/)?unlearncanvas ([^#\n]+)",
+    "\n".join(page.read_text() for page in PAGES),
+    flags=re.MULTILINE,
+)
 COMMANDS = re.findall(r"^python -m unlearncanvas\.bench [^#\n]+", README, flags=re.MULTILINE)
 
 
@@ -42,16 +49,26 @@ def test_bench_commands_make_a_plan(line):
     assert make_plan(erasers=erasers, settings=settings, **rest).jobs()
 
 
+@pytest.mark.parametrize("line", sorted(set(OURS)))
+def test_our_other_commands_take_what_is_said(line):
+    assert len(OURS) > 10
+    command, arguments = typer.main.get_command(cli_app), shlex.split(line)
+    while hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    command.make_context(line, arguments)
+
+
 @pytest.mark.parametrize("target", re.findall(r"^make (\w+)", README, flags=re.MULTILINE))
 def test_make_targets_exist(target):
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
 
 
-def test_files_that_the_readme_links_exist():
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_links_exists(page):
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text())
     assert links
     for link in links:
-        assert (ROOT / link).is_file(), link
+        assert (page.parent / link).exists(), link
 
 
 def test_every_metric_and_baseline_is_explained():
