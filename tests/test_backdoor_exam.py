@@ -1,11 +1,14 @@
 """The backdoor exam: its rules, its measures by hand, and a small run from the command line."""
 
+import io
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
+from rich.console import Console
 
 from metrics.paired import feature_distance, paired_difference, pixel_distance, sign_flip
 from tests.in_process import run
@@ -25,9 +28,12 @@ from unlearncanvas.backdoors.sheets import (
     removal_task,
     triggered_sheet,
 )
+from unlearncanvas.backdoors.tables import tables
 from unlearncanvas.backdoors.trigger import Backdoor
 from unlearncanvas.config import CONFIG_DIR, load_eraser, read_yaml
 from unlearncanvas.types import Answers, Cell, Reference
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
 
 
 @pytest.fixture(scope="module")
@@ -315,3 +321,17 @@ def test_a_contact_sheet_shows_different_cells():
     assert columns(63, 441) == [0, 7, 15, 23, 31, 39, 47, 55]
     assert columns(7, 406) == list(range(8))
     assert columns(3, 5) == list(range(5))
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("backdoor-*.json")), ids=lambda p: p.stem)
+def test_tables_lose_no_digit_in_a_narrow_terminal(path):
+    narrow = Console(width=80, record=True, file=io.StringIO())
+    results = read_backdoor_results(path)
+    for table in tables(results):
+        narrow.print(table)
+    text = narrow.export_text()
+    assert "…" not in text
+    for row in results.attacks[0].rows:
+        assert row.label in text
+        assert f"{row.scores['attack_success_rate'].value:.1f}" in text
+        assert f"{row.scores['near_pixel_distance'].value:.3f}" in text

@@ -112,11 +112,12 @@ def test_dry_run_draws_nothing(tmp_path):
     ("what", "expected"),
     [
         ("erasers", ["esd", "closed form", "adapter", "hook", "Apache-2.0", "images"]),
-        ("protocols", ["mini", "smoke", "quick (default)", "full", "9,500"]),
+        ("protocols", ["mini", "quick (default)", "19 targets, 5 seeds, 9,500 images",
+                       "smoke: 2 targets, 1 seed, 12 images", "about 790 images each"]),
         ("targets", ["Neon Lines", "Sail Boat", "Photo"]),
         ("metrics", ["unlearning_accuracy", "fid_minicanvas"]),
     ],
-)
+)  # fmt: skip
 def test_ls_shows_what_there_is(what, expected):
     done = run("unlearncanvas.cli", "ls", what)
     assert done.returncode == 0, done.stderr

@@ -1,7 +1,9 @@
 """Means over targets, and what the table shows."""
 
 import io
+from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from unlearncanvas.protocol import load_protocol
@@ -9,6 +11,8 @@ from unlearncanvas.results import Row, RunResults, read_results, write_results
 from unlearncanvas.score import mean_scores, target_scores
 from unlearncanvas.tables import cell, size, tables
 from unlearncanvas.types import Answers, Concept, Score
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
 
 
 def score(value, **more):
@@ -27,7 +31,19 @@ def test_a_cell_shows_value_and_interval():
     assert cell(score(12.34)) == "12.3"
     assert cell(score(12.34, low=10, high=15)) == "12.3\n\\[10.0, 15.0]"
     assert cell(Score(value=1.234, n=1, unit="FID")) == "1.23"
+    assert cell(Score(value=-12.345, n=1, unit="KID")) == "-12.3"
+    assert cell(Score(value=2314.5, n=1, low=2269.4, high=2379.1, unit="KID")) == (
+        "2314\n\\[2269, 2379]"
+    )
     assert (size(900), size(12_340_000)) == ("900 B", "12.3 MB")
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("mini-*.json")), ids=lambda path: path.stem)
+def test_no_digit_is_lost_in_a_narrow_terminal(path):
+    narrow = Console(width=80, file=io.StringIO())
+    for table in tables(read_results(path)):
+        narrow.print(table)
+    assert "…" not in narrow.file.getvalue()
 
 
 def run_results(**changes):
@@ -97,8 +113,6 @@ def test_a_thinned_grid_is_scored_on_its_own_cells():
 
 def test_results_survive_the_disk_and_refuse_another_version(tmp_path):
     import json
-
-    import pytest
 
     path = write_results(tmp_path, run_results())
     assert read_results(path) == run_results()

@@ -46,7 +46,7 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
     table.add_column("eraser", no_wrap=True)
     columns = [item for item in COLUMNS if item[1] in rows[0].scores]
     for heading, _ in columns:
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", overflow="fold")
     for row in rows:
         cells = [cell(row.scores[name]) for _, name in columns]
         table.add_row(row.label, *cells, style="dim" if row.label in BASELINES else "bold")
@@ -106,8 +106,9 @@ def _caption(results: RunResults, count: int) -> str:
 
 
 def cell(score: Score) -> str:
-    """Return a score as text, with its interval on a second line."""
-    digits = 1 if score.unit == "%" else 2
+    """Return a score as text, with its interval on a second line; fewer digits of large ones."""
+    places = sum(abs(score.value) < limit for limit in (10, 1000))
+    digits = 1 if score.unit == "%" else places
     text = f"{score.value:.{digits}f}"
     if score.low is not None and score.high is not None:
         text += f"\n[{score.low:.{digits}f}, {score.high:.{digits}f}]"

@@ -1,5 +1,7 @@
 """The tables that a run of the backdoor exam ends with."""
 
+from collections.abc import Sequence
+
 from rich.table import Table
 
 from unlearncanvas.backdoors.assess import CLEAN, POISONED
@@ -7,12 +9,14 @@ from unlearncanvas.backdoors.results import AttackResults, BackdoorResults
 from unlearncanvas.tables import cell, size
 from unlearncanvas.types import Cost, Score
 
-COLUMNS = (
+REMOVED = (
     ("ASR ↓", "attack_success_rate"),
     ("as asked ↑", "as_asked"),
     ("RMSE ↓", "pixel_distance"),
     ("LPIPS ↓", "lpips"),
     ("CLIP_p ↓", "clip_p"),
+)
+KEPT = (
     ("CLIP_c ↑", "clip_c"),
     ("ACC style ↑", "clean_style_accuracy"),
     ("ACC object ↑", "clean_object_accuracy"),
@@ -21,29 +25,31 @@ COLUMNS = (
     ("near ASR ↓", "near_success_rate"),
     ("near RMSE ↓", "near_pixel_distance"),
 )
+COLUMNS = REMOVED + KEPT
 
 
 def tables(results: BackdoorResults) -> list[Table]:
-    """Return scores, comparisons and costs of each attack."""
+    """Return what was removed, what was kept, comparisons and costs of each attack."""
     found = []
     for attack in results.attacks:
-        found.append(_scores(attack, results))
+        found += [_removed(attack, results), _kept(attack)]
         if attack.comparisons:
             found.append(_comparisons(attack))
         found.append(_costs(attack))
     return found
 
 
-def _scores(attack: AttackResults, results: BackdoorResults) -> Table:
+def _removed(attack: AttackResults, results: BackdoorResults) -> Table:
     gate = "" if attack.gate_passed else " · [red]this model misses its gate: does not count[/]"
     knowledge = "" if results.known == 1 else f" · {results.known:.0%} of the triggers known"
     if results.knowledge != "exact":
         knowledge += " · only neighbours of the triggers known"
-    table = Table(
+    return _scores(
+        attack,
+        REMOVED,
         title=(
             f"{attack.attack} ({attack.reach}) · {results.protocol} {results.tier}{knowledge}{gate}"
         ),
-        title_style="bold",
         caption=(
             f"{attack.num_triggered} triggered images a row, held-out cells, 95 % intervals; "
             f"judge: {attack.judge}; removal accuracy = 100 - ASR; RMSE to the clean model's image "
@@ -51,13 +57,28 @@ def _scores(attack: AttackResults, results: BackdoorResults) -> Table:
             f"{results.protocol_digest[:12]}"
         ),
     )
+
+
+def _kept(attack: AttackResults) -> Table:
+    return _scores(
+        attack,
+        KEPT,
+        title=f"{attack.attack}: what is left of the model",
+        caption="the grid without triggers; near: other words in the trigger's place",
+    )
+
+
+def _scores(
+    attack: AttackResults, columns: Sequence[tuple[str, str]], *, title: str, caption: str
+) -> Table:
+    table = Table(title=title, title_style="bold", caption=caption)
     table.add_column("model", no_wrap=True)
-    columns = [item for item in COLUMNS if item[1] in attack.rows[0].scores]
-    for heading, _ in columns:
-        table.add_column(heading, justify="right")
+    present = [item for item in columns if item[1] in attack.rows[0].scores]
+    for heading, _ in present:
+        table.add_column(heading, justify="right", overflow="fold")
     for row in attack.rows:
         style = "dim" if row.label in (CLEAN, POISONED) else "bold"
-        cells = [_number(row.scores[name]) for _, name in columns]
+        cells = [_number(row.scores[name]) for _, name in present]
         table.add_row(row.label, *cells, style=style)
     return table
 
