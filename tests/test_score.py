@@ -1,6 +1,7 @@
 """Means over targets, and what the table shows."""
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -112,8 +113,6 @@ def test_a_thinned_grid_is_scored_on_its_own_cells():
 
 
 def test_results_survive_the_disk_and_refuse_another_version(tmp_path):
-    import json
-
     path = write_results(tmp_path, run_results())
     assert read_results(path) == run_results()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))

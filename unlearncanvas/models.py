@@ -4,7 +4,7 @@ An artefact is two files: ``erased.safetensors``, the changed and added tensors,
 ``artefact.json``, what made it. The grid is always drawn from an artefact read back from disk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -53,9 +53,15 @@ class Artefact(BaseModel):
         )
 
 
-def snapshot(pipe: StableDiffusionPipeline) -> dict[str, Tensor]:
-    """Return copies of all tensors on the CPU, keyed component.parameter."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in tensors_of(pipe).items()}
+def snapshot(
+    pipe: StableDiffusionPipeline, names: Collection[str] | None = None
+) -> dict[str, Tensor]:
+    """Return copies of the named tensors, or of all, on the CPU, keyed component.parameter."""
+    return {
+        name: tensor.detach().to("cpu", copy=True)
+        for name, tensor in tensors_of(pipe).items()
+        if names is None or name in names
+    }
 
 
 def tensors_of(pipe: StableDiffusionPipeline) -> dict[str, Tensor]:

@@ -14,7 +14,8 @@ from unlearncanvas.models import put_back, read_artefact, snapshot
 class Studio:
     """Lends an erased pipeline in drawing precision, and has the base model back afterwards.
 
-    Weights are copied in place and copied back; for adapters and hooks the pipeline is loaded anew.
+    Changed weights are copied in place and copied back, no others; for adapters and hooks the
+    pipeline is loaded anew.
     """
 
     def __init__(self, load: Callable[[], StableDiffusionPipeline], dtype: torch.dtype) -> None:
@@ -24,7 +25,6 @@ class Studio:
 
     def _start_afresh(self) -> None:
         self._pipe = self._load().to(self._dtype)
-        self._before = snapshot(self._pipe)
 
     @contextmanager
     def erased(self, folder: Path) -> Iterator[StableDiffusionPipeline]:
@@ -32,11 +32,12 @@ class Studio:
         artefact, tensors = read_artefact(folder)
         cls = import_class(artefact.eraser_class)
         eraser = build(cls, artefact.settings, where=f"eraser {artefact.eraser}")
+        before = snapshot(self._pipe, tensors)
         try:
             eraser.restore(self._pipe, artefact.task(), tensors)
             yield self._pipe.to(self._dtype)
         finally:
             if eraser.leaves == "weights":
-                put_back(self._pipe, self._before)
+                put_back(self._pipe, before)
             else:
                 self._start_afresh()
