@@ -15,7 +15,6 @@ from unlearncanvas.models import (
     snapshot,
     tensors_of,
 )
-from unlearncanvas.studio import Studio
 
 
 @pytest.fixture
@@ -103,17 +102,6 @@ def test_load_erased_refuses_another_base_and_damage(bench, uce, task, pipe, tmp
         load_erased(tmp_path, pipe)
     with pytest.raises(ValueError, match="holds no readable artefact"):
         load_erased(tmp_path / "missing", pipe)
-
-
-def test_the_studio_has_the_base_back_afterwards(bench, uce, task, tiny_base, tmp_path):
-    bench.artefact(uce, task, tmp_path)
-    studio = Studio(lambda: copy.deepcopy(tiny_base), torch.bfloat16)
-    with studio.erased(tmp_path) as pipe:
-        erased = snapshot(pipe)
-    base = {name: tensor.to(torch.bfloat16) for name, tensor in snapshot(tiny_base).items()}
-    assert any(not torch.equal(erased[name], base[name]) for name in base if "attn2" in name)
-    after = tensors_of(pipe)
-    assert all(torch.equal(after[name], base[name]) for name in base if "position" not in name)
 
 
 def test_put_back_is_exact(pipe):

@@ -64,7 +64,7 @@ def test_the_parts_of_the_time_and_the_arithmetic(pipe, room):
 def test_the_command_prints_every_way():
     done = run(
         "unlearncanvas.speed.__main__", "--steps", "1", "--batch-size", "2", "--rounds", "1",
-        "--loop-images", "1", "--esd-steps", "1", "--variants", "channels-last", "--device", "cpu",
+        "--loop-images", "1", "--esd-steps", "1", "--optimize", "channels-last", "--device", "cpu",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     for text in ("engine, batches of 2", "channels-last", "(a)", "(b)", "(c)", "UNet", "a step"):

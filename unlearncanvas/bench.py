@@ -101,6 +101,13 @@ def bench(
             help="Images drawn together; default: the protocol's; auto: all that a GPU holds."
         ),
     ] = None,
+    optimize: Annotated[
+        str | None,
+        typer.Option(
+            help="compile, channels-last or both: faster on some machines, as "
+            "python -m unlearncanvas.speed says; other digits."
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
     keep_images: Annotated[
         bool, typer.Option("--keep-images", help="Write every image as a PNG.")
@@ -177,6 +184,7 @@ def bench(
             device=pick_device(device),
             dtype=dtype,
             batch_size=together,
+            optimize=optimize,
             out=out,
             any_base=any_base,
             sources=sources,
@@ -199,6 +207,7 @@ def bench(
         device=device,
         dtype=dtype,
         batch_size=together,
+        optimize=optimize,
         out=out,
         keep_images=keep_images,
         artefacts=artefacts,

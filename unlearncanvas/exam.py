@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-import torch
 from diffusers import StableDiffusionPipeline
 
 from unlearncanvas.base_model import load_base
@@ -29,6 +28,7 @@ from unlearncanvas.score import (
 from unlearncanvas.share import Share
 from unlearncanvas.studio import Studio
 from unlearncanvas.summary import mean_rows
+from unlearncanvas.tuning import tuned
 from unlearncanvas.types import Result, Score
 
 _log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class Exam:
             sources=plan.sources,
             half=plan.artefacts == "half",
         )
-        self._studio = Studio(self._load, getattr(torch, protocol.sampler.dtype))
+        self._studio = Studio(self._load, protocol.sampler)
         self._drawer = ChunkDrawer(
             protocol=protocol,
             eyes=self.eyes,
@@ -159,8 +159,8 @@ class Exam:
         return self._drawer.chunk(artefact, job.folder, seed)
 
     def base_pipeline(self) -> StableDiffusionPipeline:
-        """Return the base model in drawing precision."""
-        return self._load().to(getattr(torch, self.plan.protocol.sampler.dtype))
+        """Return the base model, ready to draw."""
+        return tuned(self._load(), self.plan.protocol.sampler)
 
     def _made(self, job: Job, seeds: Sequence[int]) -> tuple[Artefact, list[Seal]]:
         """Return a job's artefact and the seals of its chunks, made now where they are missing."""

@@ -2,12 +2,15 @@
 
 import logging
 import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from unlearncanvas.config import ConfiguredEraser, choose, load_eraser, parse_overrides
 from unlearncanvas.plan import BASELINES, Artefacts, Plan
 from unlearncanvas.protocol import Protocol, load_protocol
+from unlearncanvas.protocol_parts import Optimization
 from unlearncanvas.sources import SHIPPED, Sources
 
 if TYPE_CHECKING:
@@ -47,6 +50,7 @@ def make_plan(
     device: str,
     dtype: str | None,
     batch_size: int | None,
+    optimize: str | None = None,
     out: Path,
     keep_images: bool,
     artefacts: str = "whole",
@@ -59,7 +63,13 @@ def make_plan(
         ValueError: One line, for the first option that cannot be.
     """
     where = pick_device(device)
-    rules = drawing_as_asked(load_protocol(protocol), where, dtype=dtype, batch_size=batch_size)
+    rules = drawing_as_asked(
+        load_protocol(protocol),
+        where,
+        dtype=dtype,
+        batch_size=batch_size,
+        optimizations=split(optimize),
+    )
     name = tier or rules.default_tier
     chosen = rules.tier_targets(name)
     if targets:
@@ -94,14 +104,34 @@ def make_plan(
 
 
 def drawing_as_asked(
-    rules: Protocol, device: "torch.device", *, dtype: str | None, batch_size: int | None
+    rules: Protocol,
+    device: "torch.device",
+    *,
+    dtype: str | None,
+    batch_size: int | None,
+    optimizations: Sequence[str] = (),
 ) -> Protocol:
-    """Return the protocol with the precision and the batch size asked for, or that can be had."""
+    """Return the protocol that draws as asked for, in a precision that can be had.
+
+    Raises:
+        ValueError: If an optimization is not known, or cannot be had here.
+    """
     changes: dict[str, object] = {"dtype": dtype or runnable_dtype(rules.sampler.dtype, device)}
     if batch_size is not None:
         changes |= {"batch_size": batch_size}
+    if optimizations:
+        known = get_args(Optimization)
+        changes |= {
+            "optimizations": tuple(choose("optimization", name, known) for name in optimizations)
+        }
+    if "compile" in optimizations and not _has_compiler():
+        raise ValueError("torch.compile needs a C++ compiler: install g++, or leave compile out")
     sampler = rules.sampler.model_dump() | changes
     return Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
+
+
+def _has_compiler() -> bool:
+    return any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++")))
 
 
 def read_batch_size(

@@ -17,6 +17,9 @@ class Frozen(BaseModel):
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
+Optimization = Literal["channels-last", "compile"]
+
+
 class Sampler(Frozen):
     """How every image is drawn.
 
@@ -32,6 +35,7 @@ class Sampler(Frozen):
         dtype: Precision of the pipeline while it draws.
         batch_size: Images drawn together; equal digits are promised at equal batch size.
         negative_prompt: Stands for the empty prompt.
+        optimizations: What makes drawing faster and changes rounding; see ``tuning.tuned``.
     """
 
     scheduler: str
@@ -43,6 +47,7 @@ class Sampler(Frozen):
     dtype: Literal["float32", "bfloat16", "float16"]
     batch_size: int = Field(ge=1)
     negative_prompt: str = ""
+    optimizations: tuple[Optimization, ...] = ()
 
 
 class DetectorFile(Frozen):

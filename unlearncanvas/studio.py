@@ -9,22 +9,24 @@ from diffusers import StableDiffusionPipeline
 
 from unlearncanvas.config import build, import_class
 from unlearncanvas.models import put_back, read_artefact, snapshot
+from unlearncanvas.protocol_parts import Sampler
+from unlearncanvas.tuning import tuned, without_compiling
 
 
 class Studio:
-    """Lends an erased pipeline in drawing precision, and has the base model back afterwards.
+    """Lends an erased pipeline ready to draw, and has the base model back afterwards.
 
     Changed weights are copied in place and copied back, no others; for adapters and hooks the
-    pipeline is loaded anew.
+    pipeline is loaded anew, and drawn with as it is: ``torch.compile`` would not see them.
     """
 
-    def __init__(self, load: Callable[[], StableDiffusionPipeline], dtype: torch.dtype) -> None:
-        """Keep how to load the base pipeline (float32) and the precision to draw in."""
-        self._load, self._dtype = load, dtype
+    def __init__(self, load: Callable[[], StableDiffusionPipeline], sampler: Sampler) -> None:
+        """Keep how to load the base pipeline (float32) and how to draw."""
+        self._load, self._sampler = load, sampler
         self._start_afresh()
 
     def _start_afresh(self) -> None:
-        self._pipe = self._load().to(self._dtype)
+        self._pipe = tuned(self._load(), self._sampler)
 
     @contextmanager
     def erased(self, folder: Path) -> Iterator[StableDiffusionPipeline]:
@@ -33,9 +35,11 @@ class Studio:
         cls = import_class(artefact.eraser_class)
         eraser = build(cls, artefact.settings, where=f"eraser {artefact.eraser}")
         before = snapshot(self._pipe, tensors)
+        if eraser.leaves != "weights":
+            without_compiling(self._pipe)
         try:
             eraser.restore(self._pipe, artefact.task(), tensors)
-            yield self._pipe.to(self._dtype)
+            yield self._pipe.to(getattr(torch, self._sampler.dtype))
         finally:
             if eraser.leaves == "weights":
                 put_back(self._pipe, before)

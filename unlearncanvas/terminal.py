@@ -1,6 +1,7 @@
 """A run in the terminal: the bar, the table, the pictures, where the files are."""
 
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 from transformers.utils import logging as transformers_logging
 
@@ -74,26 +76,32 @@ class Bar(Listener):
         self._progress.update(self._task, advance=count)
 
 
+def _whole(width: int) -> Column:
+    """A column of numbers; where a terminal is narrow the name of the work gives way."""
+    return Column(no_wrap=True, min_width=width)
+
+
 @contextmanager
 def bar(total: int | None, console: Console) -> Iterator[Bar]:
     """Show a bar of ``total`` images; None where nobody knows yet."""
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        BarColumn(bar_width=16),
+        MofNCompleteColumn(table_column=_whole(11)),
+        _Rate(table_column=_whole(14)),
+        TimeElapsedColumn(table_column=_whole(7)),
+        TimeRemainingColumn(table_column=_whole(7)),
     )
     with Progress(*columns, console=console) as progress:
         yield Bar(progress, total)
 
 
 def silence_libraries() -> None:
-    """Only our own bar is shown; the libraries' loading bars are not."""
+    """Only our own bar is shown; the libraries' bars are not, nor their remarks on one another."""
     for library in (diffusers_logging, transformers_logging):
         library.disable_progress_bar()
         library.set_verbosity_error()
+    warnings.filterwarnings("ignore", message="Dynamo detected a call to a", category=UserWarning)
 
 
 def run(plan: Plan, console: Console, *, tracker: Tracker | None = None) -> RunResults:

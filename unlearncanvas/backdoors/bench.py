@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from unlearncanvas.config import choose, load_eraser, parse_overrides
-from unlearncanvas.options import drawing_as_asked
+from unlearncanvas.options import drawing_as_asked, split
 from unlearncanvas.sources import SHIPPED, Sources
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def make_backdoor_plan(
     model: str | None = None,
     dtype: str | None = None,
     batch_size: int | None = None,
+    optimize: str | None = None,
     any_base: bool = False,
     sources: Sources = SHIPPED,
 ) -> "BackdoorPlan":
@@ -43,7 +44,9 @@ def make_backdoor_plan(
     from unlearncanvas.backdoors.protocol import load_backdoor_protocol
 
     whole = load_backdoor_protocol(protocol)
-    grid = drawing_as_asked(whole.grid, device, dtype=dtype, batch_size=batch_size)
+    grid = drawing_as_asked(
+        whole.grid, device, dtype=dtype, batch_size=batch_size, optimizations=split(optimize)
+    )
     whole = whole.model_copy(update={"grid": grid})
     choose("knowledge", knowledge, ["exact", "neighbour"])
     if not 0 < known <= 1:
@@ -77,15 +80,14 @@ def make_backdoor_plan(
 
 def preview(plan: "BackdoorPlan", console: Console) -> None:
     """Print what a plan would do: images, UFE, and the time on this machine."""
-    import torch
-
     from unlearncanvas.base_model import load_base
     from unlearncanvas.preview import seconds_per_image
     from unlearncanvas.terminal import silence_libraries
+    from unlearncanvas.tuning import tuned
 
     silence_libraries()
     rules = plan.protocol.grid
-    pipe = load_base(plan.model, device=plan.device).to(getattr(torch, rules.sampler.dtype))
+    pipe = tuned(load_base(plan.model, device=plan.device), rules.sampler)
     per_image = seconds_per_image(pipe, rules, plan.protocol.first_seed)
     guided = 2 if rules.sampler.guidance_scale > 1 else 1
     seconds = plan.num_images() * per_image

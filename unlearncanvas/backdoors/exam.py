@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import torch
 from diffusers import StableDiffusionPipeline
 
 from unlearncanvas.backdoors.assess import CLEAN, POISONED, Drawn, assess
@@ -30,6 +29,7 @@ from unlearncanvas.reference import open_reference
 from unlearncanvas.results import environment
 from unlearncanvas.score import check_base
 from unlearncanvas.studio import Studio
+from unlearncanvas.tuning import tuned
 from unlearncanvas.types import Task
 
 Lend = Callable[[], AbstractContextManager[StableDiffusionPipeline]]
@@ -54,7 +54,7 @@ class BackdoorExam:
             seed=plan.protocol.inject_seed,
             sources=plan.sources,
         )
-        self._dtype = getattr(torch, rules.sampler.dtype)
+        self._sampler = rules.sampler
         self._eyes = open_eyes(rules, plan.device, plan.sources)
         self._eyes.accept(plan.model, self._room.clean_digest)
         self._real = open_reference(rules, self._eyes, plan.sources, plan.root / "reference")
@@ -93,13 +93,13 @@ class BackdoorExam:
         sheets, place = plan.sheets(as_attack(attack)), room.folder(attack)
         drawn = {
             CLEAN: self._draw(
-                f"{CLEAN} {attack.name}", lambda: nullcontext(room.clean().to(self._dtype)),
+                f"{CLEAN} {attack.name}", lambda: nullcontext(tuned(room.clean(), self._sampler)),
                 folder=plan.root / "clean" / place.name, digest=room.clean_digest,
                 sheets=sheets, clean=True,
             ),
             POISONED: self._draw(
                 f"{POISONED} {attack.name}",
-                lambda: nullcontext(room.poisoned(attack).to(self._dtype)),
+                lambda: nullcontext(tuned(room.poisoned(attack), self._sampler)),
                 folder=place, digest=digest, sheets=sheets, clean=False,
             ),
         }  # fmt: skip
@@ -129,7 +129,7 @@ class BackdoorExam:
     ) -> None:
         """Let every eraser work on the poisoned model; add what it made and drew."""
         plan, load = self.plan, partial(self._room.poisoned, attack)
-        studio = Studio(load, self._dtype)
+        studio = Studio(load, self._sampler)
         bench = Workbench.of(
             plan.protocol.grid,
             load,

@@ -11,7 +11,7 @@ one costs.
 import copy
 import time
 from statistics import median
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, get_args
 
 import torch
 import typer
@@ -27,14 +27,15 @@ from unlearncanvas.detect import Eyes
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.options import pick_device, runnable_dtype, split
 from unlearncanvas.protocol import load_protocol
-from unlearncanvas.protocol_parts import Sampler
+from unlearncanvas.protocol_parts import Optimization, Sampler
 from unlearncanvas.sample import Request
 from unlearncanvas.speed.ceiling import matmul_ceiling, unet_operations, wait
-from unlearncanvas.speed.drawing import VARIANTS, Way, engine, pipeline
+from unlearncanvas.speed.drawing import Way, engine, pipeline
 from unlearncanvas.speed.esd_loop import plain_esd
 from unlearncanvas.speed.parts import timed_parts
 from unlearncanvas.speed.stand_in import build_stand_in
 from unlearncanvas.terminal import silence_libraries
+from unlearncanvas.tuning import tuned
 from unlearncanvas.types import Concept, Task
 
 DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
@@ -78,8 +79,8 @@ def speed(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns that each takes.")] = 3,
     loop_images: Annotated[int, typer.Option(min=1, help="Images a turn, one a call.")] = 4,
-    variants: Annotated[
-        str, typer.Option(help=f"Of the engine, comma-separated: {', '.join(VARIANTS)}.")
+    optimize: Annotated[
+        str, typer.Option(help="What to try on the engine: compile, channels-last or both.")
     ] = "",
     esd_steps: Annotated[int, typer.Option(min=0, help="Steps of ESD; 0 leaves it out.")] = 4,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -87,12 +88,13 @@ def speed(
     """Print images a second of every way, where the time goes, and seconds of an ESD step."""
     silence_libraries()
     where = pick_device(device)
-    chosen = [choose("variant", name, VARIANTS) for name in split(variants)]
+    known = get_args(Optimization)
+    tried = [choose("optimization", name, known) for name in split(optimize)]
     subject = _subject(
         choose("model", model, ["mini", "sd15"]), where, size=size, steps=steps, batch=batch_size
     )
     console.print(f"{subject.name}, {_machine(where)}, torch {torch.__version__}")
-    _drawing(subject, chosen, rounds, loop_images)
+    _drawing(subject, tried, rounds, loop_images)
     if esd_steps:
         _erasing(subject, esd_steps, rounds)
 
@@ -124,7 +126,7 @@ def _subject(
     )
 
 
-def _drawing(subject: Subject, variants: list[str], rounds: int, loop_images: int) -> None:
+def _drawing(subject: Subject, tried: list[str], rounds: int, loop_images: int) -> None:
     sampler, requests, dtype = subject.sampler, subject.requests, subject.sampler.dtype
     few = requests[:loop_images]
     pipe = subject.pipe(dtype)
@@ -132,9 +134,11 @@ def _drawing(subject: Subject, variants: list[str], rounds: int, loop_images: in
     ways = {
         f"engine, batches of {len(requests)}{seen}": engine(pipe, requests, sampler, subject.eyes)
     }
-    for name in variants:
-        own = VARIANTS[name](subject.pipe(dtype))
-        ways[f"engine, {name}"] = engine(own, requests, sampler, subject.eyes)
+    together = [tried] if len(tried) > 1 else []
+    for names in [*([name] for name in tried), *together]:
+        own = sampler.model_copy(update={"optimizations": tuple(names)})
+        pipe_so = tuned(subject.pipe(dtype), own)
+        ways[f"engine, {' and '.join(names)}"] = engine(pipe_so, requests, own, subject.eyes)
     ways |= {
         "(b) pipeline, one call a batch": pipeline(
             subject.pipe(dtype), requests, sampler, batch_size=len(requests)
@@ -145,12 +149,12 @@ def _drawing(subject: Subject, variants: list[str], rounds: int, loop_images: in
         "(c) the same in float32": pipeline(subject.pipe("float32"), few, sampler, batch_size=1),
     }
     rates = _rates(ways, rounds, pipe.device)
-    own = next(iter(rates.values()))
+    ours = next(iter(rates.values()))
     table = Table(title=f"Drawing in {dtype}", title_style="bold")
     for heading in ("way", "images/s", "ms an image", "engine / way"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
     for name, values in rates.items():
-        table.add_row(name, f"{max(values):.2f}", f"{1000 / max(values):.0f}", _ratio(own, values))
+        table.add_row(name, f"{max(values):.2f}", f"{1000 / max(values):.0f}", _ratio(ours, values))
     console.print(table)
     _parts(subject, pipe)
 

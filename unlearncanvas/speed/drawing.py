@@ -1,4 +1,4 @@
-"""Ways to draw the same images: our engine, its variants, and diffusers' pipeline."""
+"""Ways to draw the same images: our engine and diffusers' pipeline."""
 
 from collections.abc import Callable, Sequence
 
@@ -53,23 +53,3 @@ def pipeline(
         return len(requests)
 
     return draw
-
-
-def channels_last(pipe: StableDiffusionPipeline) -> StableDiffusionPipeline:
-    """Lay the images' channels side by side in memory."""
-    pipe.unet.to(memory_format=torch.channels_last)
-    pipe.vae.to(memory_format=torch.channels_last)
-    return pipe
-
-
-def compiled(pipe: StableDiffusionPipeline) -> StableDiffusionPipeline:
-    """Compile the UNet; on CUDA its kernels are replayed as graphs."""
-    mode = "reduce-overhead" if pipe.device.type == "cuda" else "default"
-    pipe.unet.forward = torch.compile(pipe.unet.forward, mode=mode)
-    return pipe
-
-
-VARIANTS: dict[str, Callable[[StableDiffusionPipeline], StableDiffusionPipeline]] = {
-    "channels-last": channels_last,
-    "compiled": compiled,
-}

@@ -95,9 +95,7 @@ class Verifier:
             self._check_artefact(manifest, target, folder)
         choices = choices_of(folder, seed=self.seed, count=self.images)
         model = self.model or rules.model
-        studio = Studio(
-            lambda: load_base(model, device=self.device), getattr(torch, rules.sampler.dtype)
-        )
+        studio = Studio(lambda: load_base(model, device=self.device), rules.sampler)
         if base_digest(load_base(model, device=self.device)) != manifest.base_digest:
             raise ValueError(f"{model!r} is not the base model of the bundle; name it with --model")
         eyes = open_eyes(rules, self.device, self.sources)

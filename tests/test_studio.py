@@ -1,0 +1,97 @@
+"""The pipeline that draws: erased as stored, the base again afterwards, the same when optimized."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch._dynamo.utils import counters
+
+from unlearncanvas.config import load_eraser
+from unlearncanvas.erasing import Workbench
+from unlearncanvas.models import base_digest, snapshot, tensors_of
+from unlearncanvas.options import drawing_as_asked
+from unlearncanvas.protocol import load_protocol
+from unlearncanvas.sample import Request, draw_batch
+from unlearncanvas.studio import Studio
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def stored(tiny_base, task, room, tmp_path):
+    """Store what an eraser makes of the tiny pipeline; returns the folder."""
+    bench = Workbench(
+        load=lambda: copy.deepcopy(tiny_base),
+        base="tiny",
+        base_digest=base_digest(tiny_base),
+        dtype=torch.float32,
+        gallery=room,
+    )
+
+    def store(name, *overrides):
+        folder = tmp_path / name.partition(":")[0]
+        eraser = load_eraser(name, preset="mini", overrides=dict(overrides))
+        bench.artefact(eraser, task, folder)
+        return folder
+
+    return store
+
+
+@pytest.fixture
+def studio_of(tiny_base, room):
+    """Open a studio that draws with some optimizations; returns it and how it draws."""
+
+    def open_studio(*optimizations, dtype="float32"):
+        changes = {"optimizations": optimizations, "dtype": dtype}
+        sampler = room.protocol.sampler.model_copy(update=changes)
+        studio = Studio(lambda: copy.deepcopy(tiny_base), sampler)
+
+        def draw(folder):
+            rules = room.protocol
+            asked = [Request(cell=cell, seed=1, prompt=rules.ask(cell)) for cell in rules.cells()]
+            with studio.erased(folder) as pipe:
+                return draw_batch(pipe, asked, sampler).astype(int)
+
+        return studio, draw
+
+    return open_studio
+
+
+def test_the_base_is_back_afterwards(stored, studio_of, tiny_base):
+    studio, _ = studio_of(dtype="bfloat16")
+    with studio.erased(stored("uce")) as pipe:
+        erased = snapshot(pipe)
+    base = {name: tensor.to(torch.bfloat16) for name, tensor in snapshot(tiny_base).items()}
+    assert any(not torch.equal(erased[name], base[name]) for name in base if "attn2" in name)
+    after = tensors_of(pipe)
+    assert all(torch.equal(after[name], base[name]) for name in base if "position" not in name)
+
+
+def test_optimized_or_not_the_pictures_are_alike(stored, studio_of):
+    """The compiled UNet sees every artefact's weights, and hooks are not lost on it."""
+    folders = [
+        stored("uce"),
+        stored("ft", ("steps", 2), ("lr", 0.02)),
+        stored("tests.hooking_eraser:Hooking"),
+    ]
+    _, plain = studio_of()
+    _, fast = studio_of("compile", "channels-last")
+    torch._dynamo.reset()
+    wanted, got = [plain(folder) for folder in folders], [fast(folder) for folder in folders]
+    assert counters["stats"]["unique_graphs"] > 0
+    for ours, theirs in zip(wanted, got, strict=True):
+        assert np.abs(ours - theirs).max() <= 1
+    for one, other in [(0, 1), (0, 2), (1, 2)]:
+        assert np.abs(wanted[one] - wanted[other]).max() > 3
+
+
+def test_optimizations_are_another_protocol_and_what_cannot_be_is_named(monkeypatch):
+    rules = load_protocol("mini")
+    so = drawing_as_asked(rules, CPU, dtype=None, batch_size=None, optimizations=["compile"])
+    assert so.digest != drawing_as_asked(rules, CPU, dtype=None, batch_size=None).digest
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ValueError, match=r"needs a C\+\+ compiler: install"):
+        drawing_as_asked(rules, CPU, dtype=None, batch_size=None, optimizations=["compile"])
+    with pytest.raises(ValueError, match="unknown optimization 'compiled'; did you mean compile"):
+        drawing_as_asked(rules, CPU, dtype=None, batch_size=None, optimizations=["compiled"])
