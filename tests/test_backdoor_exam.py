@@ -17,7 +17,7 @@ from unlearncanvas.backdoors.bench import make_backdoor_plan
 from unlearncanvas.backdoors.judge import Shown, succeeded
 from unlearncanvas.backdoors.measures import Fired, Near, removal_scores
 from unlearncanvas.backdoors.patch import stamp
-from unlearncanvas.backdoors.pictures import columns
+from unlearncanvas.backdoors.pictures import columns, places
 from unlearncanvas.backdoors.poison import as_attack
 from unlearncanvas.backdoors.protocol import is_backdoor, load_backdoor_protocol
 from unlearncanvas.backdoors.results import read_backdoor_results
@@ -321,6 +321,21 @@ def test_a_contact_sheet_shows_different_cells():
     assert columns(63, 441) == [0, 7, 15, 23, 31, 39, 47, 55]
     assert columns(7, 406) == list(range(8))
     assert columns(3, 5) == list(range(5))
+
+
+def test_a_contact_sheet_shows_every_trigger():
+    cells = [Cell(style="Photo", object=name) for name in ("Cat", "Sun", "Fish", "House", "Star")]
+    assert places([cells, cells]) == [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (0, 3),
+        (1, 0),
+        (1, 1),
+        (1, 2),
+        (1, 3),
+    ]
+    assert {trigger for trigger, _ in places([cells] * 9)} == set(range(9))
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("backdoor-*.json")), ids=lambda p: p.stem)
