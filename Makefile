@@ -8,7 +8,7 @@ JOBS   ?= 2
 READY  := $(VENV)/.ready
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-# The allocator settings keep glibc from returning memory between steps: a third of the page faults.
+# The allocator settings keep glibc from returning memory between steps: a third of the page faults stay.
 export MALLOC_TRIM_THRESHOLD_ := 1000000000
 export MALLOC_MMAP_THRESHOLD_ := 1000000000
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
