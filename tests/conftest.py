@@ -8,8 +8,10 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from unlearncanvas.erasing import Workbench
 from unlearncanvas.gallery import GalleryRoom
 from unlearncanvas.minicanvas.recipe import assemble, build_tokenizer
+from unlearncanvas.models import base_digest
 from unlearncanvas.protocol import load_protocol
 from unlearncanvas.types import Concept, PromptPair, Task
 
@@ -115,3 +117,14 @@ def room(tmp_path):
         }
     )
     return GalleryRoom(protocol=small, base_digest="tiny", cache_dir=tmp_path / "gallery")
+
+
+@pytest.fixture
+def bench(tiny_base, room):
+    return Workbench(
+        load=lambda: copy.deepcopy(tiny_base),
+        base="tiny",
+        base_digest=base_digest(tiny_base),
+        dtype=torch.float32,
+        gallery=room,
+    )

@@ -7,7 +7,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from unlearncanvas.config import load_eraser
-from unlearncanvas.erasing import Workbench
 from unlearncanvas.models import (
     base_digest,
     load_erased,
@@ -15,17 +14,6 @@ from unlearncanvas.models import (
     snapshot,
     tensors_of,
 )
-
-
-@pytest.fixture
-def bench(tiny_base, room):
-    return Workbench(
-        load=lambda: copy.deepcopy(tiny_base),
-        base="tiny",
-        base_digest=base_digest(tiny_base),
-        dtype=torch.float32,
-        gallery=room,
-    )
 
 
 @pytest.fixture

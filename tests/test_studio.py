@@ -8,8 +8,7 @@ import torch
 from torch._dynamo.utils import counters
 
 from unlearncanvas.config import load_eraser
-from unlearncanvas.erasing import Workbench
-from unlearncanvas.models import base_digest, snapshot, tensors_of
+from unlearncanvas.models import snapshot, tensors_of
 from unlearncanvas.options import drawing_as_asked
 from unlearncanvas.protocol import load_protocol
 from unlearncanvas.sample import Request, draw_batch
@@ -19,15 +18,8 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def stored(tiny_base, task, room, tmp_path):
+def stored(bench, task, tmp_path):
     """Store what an eraser makes of the tiny pipeline; returns the folder."""
-    bench = Workbench(
-        load=lambda: copy.deepcopy(tiny_base),
-        base="tiny",
-        base_digest=base_digest(tiny_base),
-        dtype=torch.float32,
-        gallery=room,
-    )
 
     def store(name, *overrides):
         folder = tmp_path / name.partition(":")[0]

@@ -120,18 +120,23 @@ def drawing_as_asked(
     if batch_size is not None:
         changes |= {"batch_size": batch_size}
     if optimizations:
-        known = get_args(Optimization)
-        changes |= {
-            "optimizations": tuple(choose("optimization", name, known) for name in optimizations)
-        }
-    if "compile" in optimizations and not _has_compiler():
-        raise ValueError("torch.compile needs a C++ compiler: install g++, or leave compile out")
+        changes |= {"optimizations": checked_optimizations(optimizations)}
     sampler = rules.sampler.model_dump() | changes
     return Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
 
 
-def _has_compiler() -> bool:
-    return any(map(shutil.which, (os.environ.get("CXX", "g++"), "clang++")))
+def checked_optimizations(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the optimizations of those names.
+
+    Raises:
+        ValueError: If one is not known, or cannot be had here.
+    """
+    chosen = tuple(choose("optimization", name, get_args(Optimization)) for name in names)
+    if "compile" in chosen and not any(
+        map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))
+    ):
+        raise ValueError("torch.compile needs a C++ compiler: install g++, or leave compile out")
+    return chosen
 
 
 def read_batch_size(

@@ -10,8 +10,9 @@ one costs.
 
 import copy
 import time
+from collections.abc import Sequence
 from statistics import median
-from typing import Annotated, NamedTuple, get_args
+from typing import Annotated, NamedTuple
 
 import torch
 import typer
@@ -25,9 +26,9 @@ from unlearncanvas.bench import run_app
 from unlearncanvas.config import choose
 from unlearncanvas.detect import Eyes
 from unlearncanvas.eyes import open_eyes
-from unlearncanvas.options import pick_device, runnable_dtype, split
+from unlearncanvas.options import checked_optimizations, pick_device, runnable_dtype, split
 from unlearncanvas.protocol import load_protocol
-from unlearncanvas.protocol_parts import Optimization, Sampler
+from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.sample import Request
 from unlearncanvas.speed.ceiling import matmul_ceiling, unet_operations, wait
 from unlearncanvas.speed.drawing import Way, engine, pipeline
@@ -88,8 +89,7 @@ def speed(
     """Print images a second of every way, where the time goes, and seconds of an ESD step."""
     silence_libraries()
     where = pick_device(device)
-    known = get_args(Optimization)
-    tried = [choose("optimization", name, known) for name in split(optimize)]
+    tried = checked_optimizations(split(optimize))
     subject = _subject(
         choose("model", model, ["mini", "sd15"]), where, size=size, steps=steps, batch=batch_size
     )
@@ -126,7 +126,7 @@ def _subject(
     )
 
 
-def _drawing(subject: Subject, tried: list[str], rounds: int, loop_images: int) -> None:
+def _drawing(subject: Subject, tried: Sequence[str], rounds: int, loop_images: int) -> None:
     sampler, requests, dtype = subject.sampler, subject.requests, subject.sampler.dtype
     few = requests[:loop_images]
     pipe = subject.pipe(dtype)
@@ -134,9 +134,9 @@ def _drawing(subject: Subject, tried: list[str], rounds: int, loop_images: int) 
     ways = {
         f"engine, batches of {len(requests)}{seen}": engine(pipe, requests, sampler, subject.eyes)
     }
-    together = [tried] if len(tried) > 1 else []
-    for names in [*([name] for name in tried), *together]:
-        own = sampler.model_copy(update={"optimizations": tuple(names)})
+    together = [tuple(tried)] if len(tried) > 1 else []
+    for names in [*((name,) for name in tried), *together]:
+        own = sampler.model_copy(update={"optimizations": names})
         pipe_so = tuned(subject.pipe(dtype), own)
         ways[f"engine, {' and '.join(names)}"] = engine(pipe_so, requests, own, subject.eyes)
     ways |= {
