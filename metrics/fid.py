@@ -74,7 +74,9 @@ def frechet_distance(
     """
     if min(len(generated), len(real)) < 2:
         raise ValueError("FID needs at least two images on both sides")
-    metric = FrechetInceptionDistance(feature=PassFeatures(real.shape[1]), normalize=True)
+    metric = FrechetInceptionDistance(
+        feature=PassFeatures(real.shape[1]), normalize=True, sync_on_compute=False
+    )
     metric.set_dtype(torch.float64)
     metric.update(torch.from_numpy(real), real=True)
     metric.update(torch.from_numpy(generated), real=False)

@@ -91,6 +91,7 @@ def kernel_distance(
             subsets=num_subsets,
             subset_size=subset_size,
             normalize=True,
+            sync_on_compute=False,
         )
     metric.set_dtype(torch.float64)
     metric.update(torch.from_numpy(real), real=True)

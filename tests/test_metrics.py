@@ -1,5 +1,8 @@
 """Metrics by hand, in closed form, at the extremes, and against independent implementations."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -196,3 +199,21 @@ def test_fid_and_kid_refuse_what_they_cannot_compare():
         kernel_distance(real[:10], real, subset_size=50, num_subsets=1)
     with pytest.raises(ValueError, match="subset_size >= 2"):
         KernelDistance(subset_size=1)
+
+
+def test_fid_and_kid_wait_for_no_other_process(tmp_path):
+    """The other process of a group has left; a score is computed by one process alone."""
+    join = (
+        "import sys, torch.distributed as group\n"
+        "group.init_process_group('gloo', init_method=sys.argv[1], rank=1, world_size=2)\n"
+    )
+    address = (tmp_path / "meeting").as_uri()
+    other = subprocess.Popen([sys.executable, "-c", join, address])
+    torch.distributed.init_process_group("gloo", init_method=address, rank=0, world_size=2)
+    try:
+        assert other.wait(timeout=60) == 0
+        x = gaussian(20, 0, 1, 0)
+        assert frechet_distance(x, x) == pytest.approx(0, abs=1e-8)
+        assert kernel_distance(x, x, subset_size=10, num_subsets=3) < 0.5
+    finally:
+        torch.distributed.destroy_process_group()
