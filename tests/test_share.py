@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -44,20 +45,18 @@ def alone(tmp_path_factory):
 @pytest.mark.slow
 def test_two_processes_of_a_launcher_give_the_numbers_of_one(alone, tmp_path):
     protocol, expected = alone
-    ranks = [
-        subprocess.Popen(
-            command(protocol, tmp_path / "runs"),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            env={**environment(), "RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)},
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    printed = [process.communicate(timeout=600)[0] for process in ranks]
-    assert [process.returncode for process in ranks] == [0, 0], printed
-    assert "results.json" in printed[0]
-    assert "process 1 of 2: its 5 of 10 chunks are drawn" in printed[1]
-    assert "results.json" not in printed[1]
-    assert "--shard" not in "".join(printed)
+    (threads,) = {result["environment"]["threads"] for result in expected.values()}
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [*torchrun, *command(protocol, tmp_path / "runs", "--device", "auto")[1:]],
+        capture_output=True, text=True, check=False,
+        env={**environment(), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": f"{threads}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = " ".join(done.stdout.split())
+    assert printed.count("results.json") == 1
+    assert "process 1 of 2: its 5 of 10 chunks are drawn" in printed
+    assert "--shard" not in printed
     assert numbers(tmp_path / "runs") == expected
 
 

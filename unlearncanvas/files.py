@@ -1,7 +1,33 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there.
 
-import os
+A file is written under a temporary name, which its writer keeps locked, and renamed when it is
+complete. The kernel frees the lock of a process that dies: a temporary file that can be locked was
+left behind, and the next writer of the file removes it.
+"""
+
+import fcntl
+import glob
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; it becomes ``path``, or is removed if the block fails."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
+        with suppress(BlockingIOError, FileNotFoundError), left.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+    partial = path.with_name(f"{path.name}.{uuid4().hex}.partial")
+    with partial.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield partial
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -11,6 +37,5 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, then rename it."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(data)
-    partial.replace(path)
+    with replacing(path) as partial:
+        partial.write_bytes(data)
