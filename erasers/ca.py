@@ -146,5 +146,5 @@ class CA(ContextTemplates, Eraser):
         """Return an anchor's prompt as a prompt of the target."""
         source = self._source(task)
         if source == target:
-            return f"{prompt.rstrip('.')}, in the style of {self.prompt(target)}"
+            return f"{prompt.rstrip('.')}, in the style of {self.prompt(target, task)}"
         return prompt.replace(source.words, target.words)

@@ -75,7 +75,8 @@ class ESD(PromptTemplates, Eraser):
         """Edit the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         frozen = copy.deepcopy(pipe.unet).requires_grad_(False)
-        *concepts, nothing = embed(pipe, [*map(self.prompt, task.targets), ""])
+        prompts = [self.prompt(target, task) for target in task.targets]
+        *concepts, nothing = embed(pipe, [*prompts, ""])
         empty = stack(nothing, self.batch_size)
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.Adam(parameters, lr=self.lr)

@@ -57,8 +57,6 @@ class FMN(PromptTemplates, Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"images"})
 
-    style_prompt: str = "a photo in the style of {words}"
-    object_prompt: str = "a photo of {words}"
     parameters: ParameterGroup = "full"
     per_cell: int = 1
     end_too: bool = False
@@ -93,7 +91,7 @@ class FMN(PromptTemplates, Eraser):
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         for target in task.targets:
             images = encode(pipe, task.images[str(target)])
-            text, columns = self._name(pipe, target, images, generator)
+            text, columns = self._name(pipe, target, task, images, generator)
             text = text.expand(self.batch_size, -1, -1)
             order = batches(len(images), self.batch_size, generator)
             with (
@@ -114,13 +112,14 @@ class FMN(PromptTemplates, Eraser):
         self,
         pipe: StableDiffusionPipeline,
         target: Concept,
+        task: Task,
         images: LatentImages,
         generator: torch.Generator,
     ) -> tuple[Float[Tensor, "1 token emb"], list[int]]:
         """The embedding that names the target, and the columns of its name."""
-        prompt = self.prompt(target)
+        prompt = self.prompt(target, task)
         if self.inversion_steps > 0:
-            placed = place(pipe, self.template(target), self.inversion_vectors)
+            placed = place(pipe, self.template(target, task), self.inversion_vectors)
             vectors = invert(
                 pipe, images, placed, words=target.words, steps=self.inversion_steps,
                 lr=self.inversion_lr, batch_size=self.batch_size, generator=generator,

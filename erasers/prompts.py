@@ -1,13 +1,13 @@
-"""A concept as a prompt: templates per kind, settings of the eraser that reads them."""
+"""A concept as a prompt: the protocol's templates, unless the eraser's settings replace them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from unlearncanvas.types import Concept, Task
+from unlearncanvas.types import Concept, Task, require_places
 
 
 @dataclass(frozen=True, kw_only=True)
 class PromptTemplates:
-    """Templates with the place holder ``{words}``, the concept's bare name.
+    """Templates with the place holder ``{words}``, the concept's bare name; None is the task's.
 
     Attributes:
         style_prompt: For styles.
@@ -15,24 +15,25 @@ class PromptTemplates:
         trigger_prompt: For backdoor triggers.
     """
 
-    style_prompt: str = "{words} style"
-    object_prompt: str = "{words}"
-    trigger_prompt: str = "{words}"
+    style_prompt: str | None = None
+    object_prompt: str | None = None
+    trigger_prompt: str | None = None
 
     def __post_init__(self) -> None:
-        for kind in ("style", "object", "trigger"):
-            template = getattr(self, f"{kind}_prompt")
-            if "{words}" not in template:
-                raise ValueError(f"{kind}_prompt must contain {{words}}, got {template!r}")
+        for name in (item.name for item in fields(self)):
+            template = getattr(self, name)
+            if name.endswith(("_prompt", "_context")) and template is not None:
+                require_places(name, template)
 
-    def prompt(self, concept: Concept) -> str:
+    def prompt(self, concept: Concept, task: Task) -> str:
         """Return the prompt for a concept."""
-        return self.template(concept).replace("{words}", concept.words)
+        return self.template(concept, task).replace("{words}", concept.words)
 
-    def template(self, concept: Concept) -> str:
+    def template(self, concept: Concept, task: Task) -> str:
         """Return the template for a concept's kind."""
-        template: str = getattr(self, f"{concept.kind}_prompt")
-        return template
+        own: str | None = getattr(self, f"{concept.kind}_prompt")
+        found: str = getattr(task.templates, concept.kind) if own is None else own
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,21 +45,16 @@ class ContextTemplates(PromptTemplates):
         object_context: For an object with a retained style.
     """
 
-    style_context: str = "{other} in {words} style"
-    object_context: str = "{words} in {other} style"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("style_context", "object_context"):
-            template = getattr(self, name)
-            if "{words}" not in template or "{other}" not in template:
-                raise ValueError(f"{name} must contain {{words}} and {{other}}, got {template!r}")
+    style_context: str | None = None
+    object_context: str | None = None
 
     def contexts(self, concept: Concept, task: Task) -> list[str]:
         """Return prompts for a concept: alone, and with each retained concept of the other kind."""
-        template = self.style_context if concept.kind == "style" else self.object_context
+        name = f"{concept.kind}_context"
+        own = getattr(self, name)
+        template = getattr(task.templates, name) if own is None else own
         others = [other for other in task.retain if other.kind != concept.kind]
-        return [self.prompt(concept)] + [
+        return [self.prompt(concept, task)] + [
             template.replace("{words}", concept.words).replace("{other}", other.words)
             for other in others
         ]

@@ -67,7 +67,6 @@ class SPM(PromptTemplates, Eraser):
 
     leaves: ClassVar[Literal["weights", "adapter", "hook"]] = "adapter"
 
-    style_prompt: str = "{words}"
     rank: int = 1
     eta: float = 1.0
     anchor_weight: float = 1000.0
@@ -107,7 +106,7 @@ class SPM(PromptTemplates, Eraser):
             for adapter in adapters.values():
                 adapter.start(generator)
             names = [f"{path}.{factor}" for path in adapters for factor in ("down", "up")]
-            self._train(pipe, target, gate, names, generator)
+            self._train(pipe, self.prompt(target, task), gate, names, generator)
             gate.rows = torch.zeros(1)  # the next one learns beside the base model
             gates[target] = gate
         self._install(pipe, gates)
@@ -126,13 +125,13 @@ class SPM(PromptTemplates, Eraser):
     def _train(
         self,
         pipe: StableDiffusionPipeline,
-        target: Concept,
+        prompt: str,
         gate: Gate,
         names: Sequence[str],
         generator: torch.Generator,
     ) -> None:
         unet = pipe.unet
-        nothing, one = embed(pipe, ["", self.prompt(target)])
+        nothing, one = embed(pipe, ["", prompt])
         empty, concept = stack(nothing, self.batch_size), stack(one, self.batch_size)
         own = dict(unet.named_parameters())
         with trainable(unet, {name: own[name] for name in names}) as parameters:

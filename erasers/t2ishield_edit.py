@@ -51,8 +51,9 @@ class T2IShieldEdit(PromptTemplates, Eraser):
     @torch.no_grad()
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the ``attn2.to_k`` and ``attn2.to_v`` weights of ``pipe.unet``."""
-        blank = " " if task.anchor is None else self.prompt(task.anchor)
-        anchor, *targets = embed(pipe, [blank, *map(self.prompt, task.targets)])
+        blank = " " if task.anchor is None else self.prompt(task.anchor, task)
+        prompts = [self.prompt(target, task) for target in task.targets]
+        anchor, *targets = embed(pipe, [blank, *prompts])
         transform = closed_form(
             target=torch.cat([target.tokens[1:] for target in targets]),
             anchor=torch.cat([anchor.tokens[1:]] * len(targets)),

@@ -65,9 +65,10 @@ class UCE(PromptTemplates, Eraser):
     @torch.no_grad()
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the ``attn2.to_k`` and ``attn2.to_v`` weights of ``pipe.unet``."""
-        anchor_prompt = "" if task.anchor is None else self.prompt(task.anchor)
-        anchor, *targets = embed(pipe, [anchor_prompt, *map(self.prompt, task.targets)])
-        retained = embed(pipe, ["", *map(self.prompt, task.retain)])
+        anchor_prompt = "" if task.anchor is None else self.prompt(task.anchor, task)
+        prompts = [self.prompt(target, task) for target in task.targets]
+        anchor, *targets = embed(pipe, [anchor_prompt, *prompts])
+        retained = embed(pipe, ["", *(self.prompt(concept, task) for concept in task.retain)])
         pairs = [token_pairs(target, anchor, self.tokens) for target in targets]
         if self.tokens == "last_subject":
             retain = torch.stack([item.tokens[item.last_subject] for item in retained])

@@ -279,7 +279,7 @@ def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_pa
     rows = {row.label: row for row in results.attacks[0].rows}
     assert list(rows) == ["clean model", "poisoned", "t2ishield-edit"]
     assert rows["t2ishield-edit"].settings == {
-        "lam": 0.2, "style_prompt": "{words} style", "object_prompt": "{words}",
+        "lam": 0.2, "style_prompt": None, "object_prompt": "{words}",
         "trigger_prompt": "{words}",
     }  # fmt: skip
     assert all(row.scores["attack_success_rate"].n >= 8 for row in rows.values())

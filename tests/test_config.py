@@ -34,7 +34,7 @@ class ThirdParty(Eraser):
 def test_presets_win_over_defaults_and_overrides_over_presets():
     assert load_eraser("esd", preset=None).eraser.steps == 1000
     mini = load_eraser("esd", preset="mini")
-    assert mini.eraser.style_prompt == "An image in {words} style."
+    assert mini.eraser.style_prompt is None  # the protocol brings it
     assert load_eraser("esd", preset="mini", overrides={"steps": 7}).settings["steps"] == 7
 
 

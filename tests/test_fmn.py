@@ -93,7 +93,7 @@ def test_training_takes_attention_off_the_words(room, pipe, task):
     eraser = FMN(**{**SMALL, "steps": 25, "lr": 3e-3})
     supplied, before = room.fulfil(pipe, eraser, task), copy.deepcopy(pipe)
     eraser.erase(pipe, supplied)
-    prompt = eraser.prompt(task.target)
+    prompt = eraser.prompt(task.target, task)
     columns = word_columns(pipe, prompt, "Pop Art")
     x_t, t, _ = noised(pipe, supplied.images["style:Pop Art"].pixels, torch.Generator())
     attention = []

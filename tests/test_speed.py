@@ -27,8 +27,9 @@ def test_the_plain_loop_of_esd_ends_at_the_same_weights(pipe):
     eraser = ESD(steps=3, lr=1e-3, batch_size=2, num_inference_steps=4)
     target = Concept(kind="style", name="Mosaic")
     ours, plain = copy.deepcopy(pipe), copy.deepcopy(pipe)
-    eraser.erase(ours, Task(targets=(target,), seed=5))
-    plain_esd(plain, eraser, eraser.prompt(target), seed=5)
+    task = Task(targets=(target,), seed=5)
+    eraser.erase(ours, task)
+    plain_esd(plain, eraser, eraser.prompt(task.target, task), seed=5)
     before, found = pipe.unet.state_dict(), plain.unet.state_dict()
     for name, weight in ours.unet.state_dict().items():
         torch.testing.assert_close(weight, found[name], atol=1e-5, rtol=1e-4)

@@ -27,7 +27,7 @@ from unlearncanvas.models import (
 )
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.sources import SHIPPED, Sources
-from unlearncanvas.types import Cost, Task
+from unlearncanvas.types import Cost, Task, Templates
 from unlearncanvas.ufe import count_work
 
 _log = logging.getLogger(__name__)
@@ -186,10 +186,12 @@ def class_name(configured: ConfiguredEraser) -> str:
 
 
 def _task_json(task: Task) -> dict[str, Any]:
-    """Return the task as an artefact stores it."""
+    """Return the task as an artefact stores it; templates only where the protocol brings some."""
+    brought = task.templates != Templates()
     return {
         "targets": tuple(map(str, task.targets)),
         "anchor": None if task.anchor is None else str(task.anchor),
         "retain": tuple(map(str, task.retain)),
         "seed": task.seed,
+        **({"templates": task.templates.model_dump()} if brought else {}),
     }

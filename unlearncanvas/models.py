@@ -18,7 +18,7 @@ from unlearncanvas.base_model import COMPONENTS
 from unlearncanvas.config import build, import_class
 from unlearncanvas.digest import digest_tensors
 from unlearncanvas.files import write_text
-from unlearncanvas.types import Concept, Cost, PromptPair, Task
+from unlearncanvas.types import Concept, Cost, PromptPair, Task, Templates
 
 
 class Artefact(BaseModel):
@@ -34,6 +34,7 @@ class Artefact(BaseModel):
     anchor: str | None
     retain: tuple[str, ...]
     pairs: tuple[PromptPair, ...] = ()
+    templates: Templates = Templates()
     seed: int
     base: str
     base_digest: str
@@ -50,6 +51,7 @@ class Artefact(BaseModel):
             retain=tuple(map(Concept.parse, self.retain)),
             seed=self.seed,
             pairs=self.pairs,
+            templates=self.templates,
         )
 
 

@@ -19,10 +19,10 @@ from unlearncanvas.protocol_parts import (
     Tier,
     Variant,
 )
-from unlearncanvas.types import Cell, Concept, Task
+from unlearncanvas.types import Cell, Concept, Task, Templates
 
-NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier", "published"}
-"""What changes neither a pixel nor a score."""
+NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier", "published", "templates"}
+"""What changes neither a pixel nor a score of a given model; templates are in an artefact's."""
 
 
 VARIED = ("scheduler", "num_inference_steps", "guidance_scale", "noise", "negative_prompt")
@@ -41,6 +41,7 @@ class Protocol(Frozen):
     them ``{theme}`` (Van_Gogh, Seed_Images) and ``{theme_words}`` (Van Gogh, Seed Images).
 
     Attributes:
+        templates: How erasers are to name a concept in a prompt, unless they have their own way.
         retain_every: Of the cells without the target, every so many-th of each row and column is
             drawn; 1 is all.
         variants: Erasers that are drawn in another way.
@@ -67,6 +68,7 @@ class Protocol(Frozen):
     metrics: tuple[str, ...]
     default_tier: str
     tiers: dict[str, Tier]
+    templates: Templates
     retain_every: int = Field(default=1, ge=1)
     variants: dict[str, Variant] = Field(default_factory=dict)
     published: str | None = None
@@ -187,7 +189,9 @@ class Protocol(Frozen):
             anchor = Concept(kind="object", name=self.objects[(place + 1) % len(self.objects)])
         everything = Targets(style=self.styles, object=self.objects).concepts()
         retain = tuple(concept for concept in everything if concept != target)
-        return Task(targets=(target,), anchor=anchor, retain=retain, seed=seed)
+        return Task(
+            targets=(target,), anchor=anchor, retain=retain, seed=seed, templates=self.templates
+        )
 
     def num_images(self, targets: Sequence[Concept], seeds: Sequence[int]) -> int:
         """Return the images of one eraser, without those of ``none`` and ``noise``."""

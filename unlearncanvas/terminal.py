@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
@@ -23,12 +23,14 @@ from rich.table import Column
 from rich.text import Text
 from transformers.utils import logging as transformers_logging
 
+from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.drawing import grid_path
 from unlearncanvas.exam import Exam
 from unlearncanvas.json_file import read_json
 from unlearncanvas.listener import Listener, Several
 from unlearncanvas.pictures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.plan import BASELINES, Plan
+from unlearncanvas.protocol import Protocol
 from unlearncanvas.results import RunResults
 from unlearncanvas.share import Share
 from unlearncanvas.tables import tables
@@ -104,9 +106,27 @@ def silence_libraries() -> None:
     warnings.filterwarnings("ignore", message="Dynamo detected a call to a", category=UserWarning)
 
 
+def say_templates(
+    protocol: Protocol, erasers: Sequence[ConfiguredEraser], console: Console
+) -> None:
+    """Print which prompt templates the protocol brings, and which erasers have their own."""
+    brought = ", ".join(f"{kind} {template!r}" for kind, template in protocol.templates)
+    parts = [f"from protocol {protocol.name}: {brought}"]
+    for eraser in erasers:
+        own = ", ".join(
+            f"{name} {value!r}"
+            for name, value in eraser.settings.items()
+            if name.endswith(("_prompt", "_context")) and value is not None
+        )
+        parts += [f"{eraser.name} has its own: {own}"] if own else []
+    line = f"prompts   {'; '.join(parts)}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def run(plan: Plan, console: Console, *, tracker: Tracker | None = None) -> RunResults:
     """Run a plan and show what came out; a tracker is told as it goes."""
     silence_libraries()
+    say_templates(plan.protocol, plan.erasers, console)
     plan.run_folder().mkdir(parents=True, exist_ok=True)
     runs = {eraser.name: run_of(plan, eraser) for eraser in plan.erasers}
     mirror = None if tracker is None else Mirror(tracker, runs)
@@ -133,6 +153,7 @@ def run_on_ray(plan: Plan, address: str, console: Console) -> list[str]:
 
     import_ray()
     silence_libraries()
+    say_templates(plan.protocol, plan.erasers, console)
     with bar(plan.num_images(), console) as progress:
         progress.drawing(f"draw on {address}")
         given_up = Driver(exam=Exam(plan=plan, listener=progress), address=address).run()
@@ -144,6 +165,7 @@ def run_on_ray(plan: Plan, address: str, console: Console) -> list[str]:
 def run_share(plan: Plan, share: Share, console: Console, *, launched: bool = False) -> None:
     """Erase and draw a part of a plan; say how the whole is finished, unless a launcher does it."""
     silence_libraries()
+    say_templates(plan.protocol, plan.erasers, console)
     tasks = [job for job in plan.jobs() for _ in plan.seeds]
     mine = share.of(tasks)
     with bar(sum(map(plan.images_of, mine)), console) as progress:

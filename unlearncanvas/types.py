@@ -119,6 +119,39 @@ class PromptPair:
     clean: str
 
 
+class Templates(BaseModel):
+    """How a protocol names a concept in a prompt; ``{words}`` is the concept's bare name.
+
+    Attributes:
+        style: For a style alone.
+        object: For an object alone.
+        trigger: For a backdoor's trigger.
+        style_context: For a style with an object, whose name is ``{other}``.
+        object_context: For an object with a style, likewise.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    style: str = "{words} style"
+    object: str = "{words}"
+    trigger: str = "{words}"
+    style_context: str = "{other} in {words} style"
+    object_context: str = "{words} in {other} style"
+
+    @model_validator(mode="after")
+    def _with_places(self) -> "Templates":
+        for name, template in self:
+            require_places(name, template)
+        return self
+
+
+def require_places(name: str, template: str) -> None:
+    """Raise ValueError unless a template holds ``{words}``, and that of a context ``{other}``."""
+    places = ("{words}", "{other}") if name.endswith("_context") else ("{words}",)
+    if not all(place in template for place in places):
+        raise ValueError(f"{name} must contain {' and '.join(places)}, got {template!r}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """What an eraser is asked to do. The protocol fills it, the same for every eraser.
@@ -132,6 +165,7 @@ class Task:
             objects.
         clean_unet: The UNet from before the backdoor (``UNet2DConditionModel``), for methods that
             cannot do without; None where nobody has it.
+        templates: How the protocol names concepts in prompts.
         images: What the eraser asked for in ``images``, by its names.
     """
 
@@ -141,6 +175,7 @@ class Task:
     seed: int = 0
     pairs: tuple[PromptPair, ...] = ()
     clean_unet: Any = field(default=None, compare=False, repr=False)
+    templates: Templates = field(default_factory=Templates)
     images: Mapping[str, Gallery] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -151,6 +186,11 @@ class Task:
             raise ValueError(f"cannot forget and retain the same concept: {', '.join(both)}")
         if self.anchor in self.targets:
             raise ValueError(f"a target cannot be its own anchor: {self.anchor}")
+
+    def prompt(self, concept: Concept) -> str:
+        """Return the protocol's prompt for a concept alone."""
+        template: str = getattr(self.templates, concept.kind)
+        return template.replace("{words}", concept.words)
 
     @property
     def target(self) -> Concept:

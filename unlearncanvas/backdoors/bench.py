@@ -114,11 +114,12 @@ def sit(plan: "BackdoorPlan", console: Console, *, tracker: "Tracker | None" = N
     from unlearncanvas.backdoors.results import FILE
     from unlearncanvas.backdoors.tables import tables
     from unlearncanvas.listener import Several
-    from unlearncanvas.terminal import bar, silence_libraries
+    from unlearncanvas.terminal import bar, say_templates, silence_libraries
     from unlearncanvas.tracking.backdoor_runs import outcome_of, run_of
     from unlearncanvas.tracking.mirror import Mirror
 
     silence_libraries()
+    say_templates(plan.protocol.grid, plan.erasers, console)
     plan.run_folder().mkdir(parents=True, exist_ok=True)
     runs = {eraser.name: run_of(plan, eraser) for eraser in plan.erasers}
     mirror = None if tracker is None else Mirror(tracker, runs)

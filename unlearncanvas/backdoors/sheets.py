@@ -137,6 +137,7 @@ def removal_task(
         seed=protocol.erase_seed,
         pairs=tuple(pairs),
         clean_unet=clean_unet,
+        templates=rules.templates,
     )
 
 

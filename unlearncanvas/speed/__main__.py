@@ -211,17 +211,17 @@ def _parts(subject: Subject, pipe: StableDiffusionPipeline) -> None:
 def _erasing(subject: Subject, steps: int, rounds: int) -> None:
     """Seconds of an ESD step, ours against the plain loop, on the same draws."""
     eraser = ESD(steps=steps, batch_size=1, num_inference_steps=10)
-    target = Concept(kind="style", name="Mosaic")
+    task = Task(targets=(Concept(kind="style", name="Mosaic"),), seed=0)
     base = subject.base
     side = subject.sampler.height // base.vae_scale_factor
     base.unet.register_to_config(sample_size=side)
 
     def ours() -> int:
-        eraser.erase(base, Task(targets=(target,), seed=0))
+        eraser.erase(base, task)
         return steps
 
     def plain_loop() -> int:
-        plain_esd(base, eraser, eraser.prompt(target), 0)
+        plain_esd(base, eraser, eraser.prompt(task.target, task), 0)
         return steps
 
     rates = _rates({"ours": ours, "plain loop": plain_loop}, rounds, base.device)
