@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+from unlearncanvas.backdoors.protocol import load_backdoor_protocol
 from unlearncanvas.config import find_config, read_yaml
 from unlearncanvas.protocol import Protocol, load_protocol
 from unlearncanvas.types import Cell, Concept
@@ -36,6 +37,16 @@ def test_mini_is_what_its_documentation_says():
 )
 def test_what_changes_a_pixel_or_a_score_changes_the_digest(changes):
     assert changed(**changes).digest != changed().digest
+
+
+def test_a_changed_copy_has_a_digest_of_its_own():
+    protocol, backdoor = load_protocol("mini"), load_backdoor_protocol("backdoor")
+    for rules, changes in ((protocol, {"seeds": (1,)}), (backdoor, {"inject_seed": 99})):
+        before = rules.digest
+        assert rules.model_copy(update=changes).digest != before
+        assert rules.digest == before
+    copy = backdoor.model_copy(update={"grid": protocol.model_copy(update={"seeds": (1,)})})
+    assert copy.digest != backdoor.digest
 
 
 @pytest.mark.parametrize(

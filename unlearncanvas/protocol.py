@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
@@ -106,7 +105,7 @@ class Protocol(Frozen):
         if len({*(tier.styles or self.styles)} - {self.plain_style}) < 2:
             raise ValueError(f"tier {name} draws no style that could be retained")
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Digest of all that changes a pixel or a score, the metrics' settings included."""
         rules = self.model_dump(mode="json", exclude=NOT_IN_DIGEST, exclude_defaults=True)
