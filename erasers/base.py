@@ -11,6 +11,8 @@ from torch import Tensor
 
 from unlearncanvas.types import ImageRequest, Task
 
+Leaves = Literal["weights", "adapter", "hook"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Eraser(ABC):
@@ -20,12 +22,15 @@ class Eraser(ABC):
         leaves: What the method leaves behind: changed ``weights``, an ``adapter`` (added tensors),
             or a ``hook`` that acts while images are drawn.
         needs: What of the task it reads besides the target: ``anchor``, ``retain``, ``images``.
+        version: Raised when the method's numbers change, and only then; with the name of the
+            configuration and the settings it is the key of everything that the method made.
         per_target: False for the rows that are the same whatever the target is (``none``,
             ``noise``); they are drawn once.
     """
 
-    leaves: ClassVar[Literal["weights", "adapter", "hook"]] = "weights"
+    leaves: ClassVar[Leaves] = "weights"
     needs: ClassVar[frozenset[str]] = frozenset()
+    version: ClassVar[int] = 1
     per_target: ClassVar[bool] = True
 
     @abstractmethod
@@ -49,7 +54,8 @@ class Eraser(ABC):
     ) -> None:
         """Put a stored artefact onto a base pipeline; ``tensors`` are keyed component.parameter.
 
-        The default loads changed weights. Adapters and hooks override it.
+        Adapters and hooks override it. Changed weights are loaded as here without the class, so
+        that an artifact of weights needs no code.
         """
         load_tensors(pipe, tensors)
 

@@ -1,6 +1,12 @@
 """YAML and class names to objects, with errors that name the fix."""
 
-from dataclasses import dataclass
+import inspect
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import final
 
 import pytest
@@ -29,6 +35,18 @@ class ThirdParty(Eraser):
 
     def erase(self, pipe, task):
         pipe.unet.conv_out.bias.data.add_(self.strength)
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class Restoring(Eraser):
+    """Says that it leaves weights, and restores something else."""
+
+    def erase(self, pipe, task):
+        pass
+
+    def restore(self, pipe, task, tensors):
+        pass
 
 
 def test_presets_win_over_defaults_and_overrides_over_presets():
@@ -126,8 +144,57 @@ def test_an_edited_eraser_or_helper_has_another_source_digest(tmp_path, monkeypa
     assert len({first, second, source_digest(cls)}) == 3
 
 
+def test_a_registered_method_is_its_name_its_settings_and_its_version():
+    esd = load_eraser("esd", preset="mini")
+    assert esd.identity == {"method": "esd", "settings": esd.settings, "version": 1}
+    assert replace(esd, version=2).identity != esd.identity
+    assert replace(esd, source_digest="0" * 64).identity == esd.identity
+    for kind in ("erasers", "attacks"):
+        for name in names(kind):
+            assert load_eraser(name, preset=None, kind=kind).identity["method"] == name
+
+
+def test_what_the_registry_does_not_have_is_keyed_by_its_class(tmp_path):
+    """The name of somebody's file says nothing: it may hold another class tomorrow."""
+    (tmp_path / "esd.yaml").write_text("class: erasers.none.NoErasure\n")
+    other = load_eraser(str(tmp_path / "esd.yaml"), preset=None)
+    assert other.identity == {"method": "erasers.none.NoErasure", "settings": {}, "version": 1}
+    assert other.identity == load_eraser("erasers.none:NoErasure", preset=None).identity
+    copied = load_eraser(str(find_config("erasers", "esd")), preset="mini")
+    assert copied.identity == load_eraser("esd", preset="mini").identity
+
+
+def test_a_class_from_outside_is_keyed_by_its_bytes():
+    theirs = load_eraser("tests.test_config:ThirdParty", preset=None)
+    assert theirs.identity["method"] == "tests.test_config.ThirdParty"
+    assert replace(theirs, source_digest="0" * 64).identity != theirs.identity
+
+
+def test_a_comment_in_the_base_class_is_recorded_and_voids_nothing(tmp_path):
+    """The sources that Python finds first are a copy with one comment more."""
+    shutil.copytree(Path(inspect.getfile(Eraser)).parent, tmp_path / "erasers")
+    with (tmp_path / "erasers" / "base.py").open("a") as file:
+        file.write("# a comment\n")
+    code = (
+        "import json; from unlearncanvas.config import load_eraser\n"
+        "esd = load_eraser('esd', preset='mini')\n"
+        "print(json.dumps([esd.source_digest, esd.identity]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    digest, identity = json.loads(done.stdout)
+    esd = load_eraser("esd", preset="mini")
+    assert digest != esd.source_digest
+    assert identity == esd.identity
+
+
+def test_weights_have_no_restore_of_their_own():
+    with pytest.raises(ValueError, match="has a restore of its own, which weights do not take"):
+        load_eraser("tests.test_config:Restoring", preset=None)
+
+
 def test_source_digest_follows_the_erasers_own_helpers():
-    from pathlib import Path
     from unittest.mock import patch
 
     real, seen = Path.read_bytes, []

@@ -1,6 +1,8 @@
 """Base pipelines and artefacts: what is stored is what comes back, and nothing else is taken."""
 
 import copy
+import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,8 +11,10 @@ from safetensors.torch import load_file, save_file
 from unlearncanvas.config import load_eraser
 from unlearncanvas.models import (
     base_digest,
+    leaves_of,
     load_erased,
     put_back,
+    read_record,
     snapshot,
     tensors_of,
 )
@@ -78,6 +82,57 @@ def test_load_erased_gives_the_erased_pipeline(bench, uce, task, tiny_base, tmp_
     pipe = load_erased(tmp_path, copy.deepcopy(tiny_base))
     wanted = tensors_of(expected)
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in tensors_of(pipe).items())
+
+
+def edit(folder, **changes):
+    """Change keys of ``artefact.json``; None takes one out."""
+    path = folder / "artefact.json"
+    said = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in said.items() if value is not None}))
+
+
+BEFORE_VERSIONS = {"method": None, "version": None, "leaves": None}
+
+
+def test_weights_are_loaded_and_exported_without_their_class(bench, uce, task, pipe, tmp_path):
+    artefact = bench.artefact(uce, task, tmp_path)
+    assert (artefact.method, artefact.version, artefact.leaves) == ("uce", 1, "weights")
+    before = snapshot(pipe)
+    edit(tmp_path, eraser_class="gone.Eraser", settings={"unknown": 1})
+    load_erased(tmp_path, pipe)
+    changed = {name for name, tensor in tensors_of(pipe).items() if (tensor != before[name]).any()}
+    assert changed == set(load_file(tmp_path / "erased.safetensors"))
+    assert leaves_of(read_record(tmp_path)) == "weights"
+
+
+def test_a_hook_needs_its_class(bench, task, pipe, tmp_path):
+    bench.artefact(load_eraser("tests.hooking_eraser:Hooking", preset=None), task, tmp_path)
+    edit(tmp_path, eraser_class="gone.Eraser")
+    with pytest.raises(ValueError, match=r"cannot import 'gone\.Eraser'"):
+        load_erased(tmp_path, pipe)
+
+
+def test_an_artefact_from_before_versions_is_read_by_its_class(bench, uce, task, pipe, tmp_path):
+    made = bench.artefact(uce, task, tmp_path)
+    edit(tmp_path, **BEFORE_VERSIONS)
+    old = read_record(tmp_path)
+    assert (old.identity, leaves_of(old)) == (made.identity, "weights")
+    before = base_digest(pipe)
+    load_erased(tmp_path, pipe)
+    assert base_digest(pipe) != before
+
+
+def test_edited_code_of_the_same_version_is_named_once_and_voids_nothing(
+    bench, uce, task, tmp_path, caplog
+):
+    made = bench.artefact(uce, task, tmp_path)
+    assert caplog.text == ""
+    edit(tmp_path, source_digest="0" * 64)
+    again = [bench.artefact(uce, task, tmp_path) for _ in range(2)]
+    assert {found.source_digest for found in again} == {"0" * 64}
+    assert {found.digest for found in again} == {made.digest}
+    assert caplog.text.count("the code of uce was edited, its version is 1 as before") == 1
+    assert bench.artefact(replace(uce, version=2), task, tmp_path).version == 2
 
 
 def test_load_erased_refuses_another_base_and_damage(bench, uce, task, pipe, tmp_path):

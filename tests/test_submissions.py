@@ -15,15 +15,24 @@ from safetensors.torch import load_file, save_file
 from tests.in_process import run
 from unlearncanvas.cli import __name__ as CLI
 from unlearncanvas.digest import digest_file, digest_tensors
+from unlearncanvas.models import Artefact
 from unlearncanvas.site.collect import collect
-from unlearncanvas.submissions.bundle import bundles, read_manifest, read_verification
-from unlearncanvas.submissions.leaderboard import board_of
+from unlearncanvas.submissions.bundle import (
+    Verification,
+    bundles,
+    evidence_digest,
+    read_manifest,
+    read_verification,
+    revision_of,
+)
+from unlearncanvas.submissions.leaderboard import board_of, standing_of
 from unlearncanvas.submissions.validate import (
     _card_fits,
     _manifest_fits,
     _safe_files,
     reasons_against,
 )
+from unlearncanvas.submissions.verify import write_verification
 
 pytestmark = pytest.mark.slow
 CARD = {
@@ -307,39 +316,152 @@ def test_tensors_that_are_not_the_recorded_ones(bundle):
     assert (done.returncode, "are not those that artefact.json names" in done.stderr) == (2, True)
 
 
-def test_code_that_a_bundle_names_is_not_imported(bundle, tmp_path, monkeypatch):
-    (tmp_path / "evil.py").write_text(
-        f"open({str(tmp_path / 'owned')!r}, 'w')\nclass Eraser: pass\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
+def change_records(bundle, **changes):
+    """Change what every target says made its model, and the same keys of the manifest."""
     for place in (bundle / "targets").iterdir():
-        edit(place / "artefact.json", lambda record: record.update(eraser_class="evil.Eraser"))
+        edit(place / "artefact.json", lambda record: record.update(changes))
+    names = changes.keys() & {"source_digest", "method", "version"}
+    same = {name: changes[name] for name in names}
+    record = json.loads((bundle / TARGET / "artefact.json").read_text())
+    revision = revision_of(Artefact.model_validate(record))
+    edit(bundle / "bundle.json", lambda manifest: manifest.update(revision=revision, **same))
     seal(bundle)
+
+
+@pytest.fixture
+def evil(tmp_path, monkeypatch):
+    """A class that leaves a file when it is imported; the path of that file."""
+    owned = tmp_path / "owned"
+    (tmp_path / "evil.py").write_text(f"open({str(owned)!r}, 'w')\nclass Eraser: pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    return owned
+
+
+def test_code_that_a_bundle_names_is_not_imported(bundle, evil):
+    change_records(bundle, eraser_class="evil.Eraser", leaves="hook")
     done = cli("verify", bundle, "--by", "me")
     assert (done.returncode, "--trust-code" in done.stderr) == (2, True)
-    assert not (tmp_path / "owned").exists()
+    assert not evil.exists()
+
+
+def test_weights_of_somebody_elses_eraser_are_verified_without_its_code(bundle, evil):
+    change_records(bundle, eraser_class="evil.Eraser", method="evil.Eraser")
+    assert cli("validate", bundle).returncode == 0
+    done = cli("verify", bundle, "--by", "me", "--images", "4", "--seed", "2", "--device", "cpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert read_verification(bundle).same_predictions == 100
+    assert not evil.exists()
 
 
 def without_tensors(bundle, **changes):
     for place in (bundle / "targets").iterdir():
         (place / "erased.safetensors").unlink()
-        edit(place / "artefact.json", lambda record: record.update(changes))
-    edit(bundle / "bundle.json", lambda manifest: manifest.update(artefacts=[], **changes))
-    seal(bundle)
+    edit(bundle / "bundle.json", lambda manifest: manifest.update(artefacts=[]))
+    change_records(bundle, **changes)
     assert cli("validate", bundle).returncode == 0
 
 
-def test_without_tensors_the_same_code_erases_again(bundle):
-    without_tensors(bundle)
+def test_without_tensors_the_same_version_erases_again_whatever_was_edited_in_it(bundle):
+    without_tensors(bundle, source_digest="0" * 64)
     done = cli("verify", bundle, "--by", "me", "--images", "8", "--seed", "2", "--device", "cpu")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert read_verification(bundle).same_predictions == 100
+    found = read_verification(bundle)
+    assert found.same_predictions == 100
+    assert found.erased_again == ("style:Neon Lines", "object:Cat")
 
 
-def test_without_tensors_other_code_cannot_verify(bundle):
-    without_tensors(bundle, source_digest="0" * 64)
+def test_without_tensors_another_version_cannot_verify(bundle):
+    without_tensors(bundle, version=2)
     done = cli("verify", bundle, "--by", "me")
-    assert (done.returncode, "--artefacts all" in done.stderr) == (2, True)
+    assert (done.returncode, "made by version 2 of uce" in done.stderr) == (2, True)
+    assert "--artefacts all" in done.stderr
+
+
+def test_a_version_or_revision_that_is_not_the_records(bundle):
+    edit(bundle / "bundle.json", lambda manifest: manifest.update(version=2, revision="0" * 8))
+    refused(bundle, "version is 1, the bundle says 2", "the bundle says '00000000'")
+
+
+def before_versions(bundle):
+    """Make a bundle one of those that name the bytes of the code alone."""
+    for place in (bundle / "targets").iterdir():
+        edit(place / "artefact.json", lambda record: [record.pop(key) for key in NEW_KEYS])
+    edit(bundle / "bundle.json", lambda manifest: [manifest.pop(key) for key in NEW_KEYS[:2]])
+    edit(bundle / "bundle.json", lambda manifest: manifest.update(revision="4cdd96fc"))
+    seal(bundle)
+
+
+NEW_KEYS = ("method", "version", "leaves")
+DRAWN = {".parquet", ".webp", ".safetensors", ".yaml"}
+
+
+def drawn_bytes(bundle):
+    return {
+        path.relative_to(bundle): path.read_bytes()
+        for path in bundle.rglob("*")
+        if path.suffix in DRAWN or path.name == "artefact.json"
+    }
+
+
+def test_resealing_scores_again_and_keeps_a_verification(bundle):
+    """A bundle of today: scores of another day, keyed by the bytes of the code, and verified."""
+    wanted = json.loads((bundle / "results.json").read_text())
+    before_versions(bundle)
+    name = "in_domain_retain_accuracy"
+    edit(bundle / TARGET / "result.json", lambda said: said["scores"][name].update(value=1.0))
+    edit(bundle / "results.json", lambda said: said["rows"][0]["scores"][name].update(value=1.0))
+    old = bundle.rename(bundle.with_name("4cdd96fc"))
+    seal(old)
+    draw = ("--images", "4", "--seed", "3", "--device", "cpu")
+    refused(old, f"{name} is said to be 1, its predictions give")
+    found = Verification(
+        by="me", date="2026-11-24", manifest_digest=digest_file(old / "bundle.json"), seed=3,
+        images=4, same_pixels=100, same_predictions=100, low=50, high=100, distance=0.0,
+        passed=True,
+    )  # fmt: skip
+    write_verification(old, found)
+    before = drawn_bytes(old)
+    done = cli("reseal", old.parents[2])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{bundle.name}, 1 means changed, verified as before" in done.stdout
+    assert f"style {name}: 1" in done.stdout
+    assert [path.name for path in old.parent.iterdir()] == [bundle.name]
+    assert drawn_bytes(bundle) == before
+    assert json.loads((bundle / "results.json").read_text()) == wanted
+    assert cli("validate", bundle).returncode == 0
+    assert standing_of(bundle) == "verified"
+    assert read_verification(bundle).resealed
+    assert cli("verify", bundle, "--by", "me", *draw).returncode == 0
+
+
+def test_resealing_takes_nothing_that_was_changed_by_hand(bundle):
+    path = bundle / TARGET / "seed188.parquet"
+    path.write_bytes(path.read_bytes() + b" ")
+    done = cli("reseal", bundle)
+    said = "is not as it was sealed, nothing was changed"
+    assert (done.returncode, said in done.stderr) == (2, True)
+
+
+def test_another_bundles_verification_is_not_kept(bundle):
+    """Predictions changed and sealed after the verification, by somebody who then reseals."""
+    found = Verification(
+        by="me", date="2026-11-24", manifest_digest=digest_file(bundle / "bundle.json"),
+        evidence_digest=evidence_digest(read_manifest(bundle)), seed=3, images=4, same_pixels=100,
+        same_predictions=100, low=50, high=100, distance=0.0, passed=True,
+    )  # fmt: skip
+    write_verification(bundle, found)
+    assert standing_of(bundle) == "verified"
+    path = bundle / TARGET / "seed188.parquet"
+    pq.write_table(pq.read_table(path), path, compression="none")
+    seal(bundle)
+    # and names the digest of the changed manifest himself
+    forged = found.model_copy(update={"manifest_digest": digest_file(bundle / "bundle.json")})
+    write_verification(bundle, forged)
+    assert standing_of(bundle) == "reported"
+    done = cli("reseal", bundle)
+    assert (done.returncode, "not verified" in done.stdout) == (0, True)
+    assert read_verification(bundle) is None
+    assert standing_of(bundle) == "reported"
 
 
 def test_no_such_run(made, tmp_path):

@@ -9,13 +9,12 @@ from rich.console import Console
 from unlearncanvas.agreement import agreement
 from unlearncanvas.backdoors.inject import app as backdoor_app
 from unlearncanvas.bench import EXAMPLES, bench, run_app
-from unlearncanvas.config import import_class
 from unlearncanvas.ls import ls
 from unlearncanvas.merge import merge
 from unlearncanvas.score_command import score
 from unlearncanvas.site.compare import compare
 from unlearncanvas.site.report import report
-from unlearncanvas.submissions.commands import leaderboard, submit, validate, verify
+from unlearncanvas.submissions.commands import leaderboard, reseal, submit, validate, verify
 from unlearncanvas.tracking.command import track
 from unlearncanvas.tune import tune
 
@@ -37,6 +36,7 @@ app.command()(track)
 app.command()(submit)
 app.command()(validate)
 app.command()(verify)
+app.command()(reseal)
 app.command()(leaderboard)
 app.add_typer(backdoor_app, name="backdoor")
 console = Console()
@@ -49,14 +49,14 @@ def export(
 ) -> None:
     """Write an erased model as a plain diffusers pipeline folder, where the erasure is weights."""
     from unlearncanvas.base_model import load_base
-    from unlearncanvas.models import load_erased, read_artefact
+    from unlearncanvas.models import leaves_of, load_erased, read_artefact
     from unlearncanvas.terminal import silence_libraries
 
     silence_libraries()
     described, _ = read_artefact(artefact)
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} is not empty; name a new folder")
-    if import_class(described.eraser_class).leaves != "weights":
+    if leaves_of(described) != "weights":
         raise ValueError(f"{described.eraser} leaves no weights that a plain pipeline could hold")
     pipe = load_erased(artefact, load_base(described.base))
     pipe.save_pretrained(folder)

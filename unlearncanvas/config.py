@@ -27,6 +27,8 @@ CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[1] / 
 
 METHODS = ("erasers", "unlearncanvas.backdoors")
 """Packages whose modules decide what an artefact is."""
+SHIPPED = ("erasers.", "unlearncanvas.")
+"""Start of the dotted names of the classes that come with this package."""
 SHORT = 80
 """Characters of a wrong value that a message shows."""
 
@@ -121,6 +123,9 @@ class ConfiguredEraser:
         name: Registry name, YAML stem or class name.
         eraser: The eraser with its settings.
         settings: All of its fields, as plain data.
+        method: Name of the method in ``identity``: its registry name, or its class where the
+            registry does not have it.
+        version: Of the class.
         source_digest: sha256 of the source files of its class and of the modules it imports from
             its own package.
     """
@@ -128,7 +133,46 @@ class ConfiguredEraser:
     name: str
     eraser: "Eraser"
     settings: dict[str, Any]
+    method: str
+    version: int
     source_digest: str
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The key of the method, see ``method_identity``."""
+        return method_identity(
+            self.method,
+            self.settings,
+            self.version,
+            eraser_class=class_name(type(self.eraser)),
+            source_digest=self.source_digest,
+        )
+
+
+def method_identity(
+    method: str,
+    settings: Mapping[str, object],
+    version: int,
+    *,
+    eraser_class: str,
+    source_digest: str,
+) -> dict[str, object]:
+    """Return what tells a method from every other: the key of artifacts, folders and bundles.
+
+    A registered method is its registry name, its settings and its version. Its class may be moved
+    or renamed and its sources may be edited: only a raised version says that its numbers changed.
+    A renamed configuration is another method, and so are two configurations of one class. A class
+    that is named by a YAML file elsewhere or by ``package.module:Class`` is keyed by its dotted
+    name, since the name of such a file says nothing. A class from outside this package is keyed by
+    the bytes of its sources as well: no golden number says when its version must be raised.
+    """
+    outside = {} if eraser_class.startswith(SHIPPED) else {"source": source_digest}
+    return {"method": method, "settings": dict(settings), "version": version, **outside}
+
+
+def class_name(cls: type) -> str:
+    """Return the dotted name of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def load_eraser(
@@ -150,6 +194,7 @@ def load_eraser(
 
     if ":" in name:
         cls, settings, label = import_class(name), {}, name.rpartition(":")[2].lower()
+        registered = False
     else:
         path = find_config(kind, name)
         config = read_yaml(path)
@@ -160,8 +205,14 @@ def load_eraser(
             raise ValueError(f"{path} needs a line 'class: package.module.Class'")
         cls, label = import_class(config.pop("class")), path.stem
         settings = {**config, **presets.get(preset, {})}
+        registered = path.resolve().parent == (CONFIG_DIR / kind).resolve()
     if not issubclass(cls, Eraser) or inspect.isabstract(cls):
         raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not an erasers.base.Eraser")
+    if cls.leaves == "weights" and cls.restore is not Eraser.restore:
+        raise ValueError(
+            f"{class_name(cls)} has a restore of its own, which weights do not take: set leaves to "
+            "'adapter' or 'hook', or leave restore out"
+        )
     eraser = build(
         cls, {**settings, **(overrides or {})}, where=f"{kind.removesuffix('s')} {label}"
     )
@@ -169,6 +220,8 @@ def load_eraser(
         name=label,
         eraser=eraser,
         settings=dataclasses.asdict(eraser),
+        method=label if registered else class_name(cls),
+        version=cls.version,
         source_digest=source_digest(cls),
     )
 
@@ -182,8 +235,8 @@ def load_metric(name: str) -> Any:
 def source_digest(cls: type) -> str:
     """Return the digest of a class's module and of all modules of methods that it uses.
 
-    An edited eraser, or an edited helper that it imports, is another eraser. Methods are those in
-    ``METHODS``; for a class from elsewhere, its own package, too.
+    It records what code ran, and is part of the key of a class from outside this package. Methods
+    are those in ``METHODS``; for a class from elsewhere, its own package, too.
     """
     seen: dict[str, bytes] = {}
     todo = [inspect.getmodule(cls)]

@@ -11,7 +11,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from filelock import FileLock
 
-from unlearncanvas.config import ConfiguredEraser
+from unlearncanvas.config import ConfiguredEraser, class_name
 from unlearncanvas.digest import digest_json, digest_tensors
 from unlearncanvas.gallery import GalleryRoom
 from unlearncanvas.memory import peak_memory
@@ -54,6 +54,7 @@ class Workbench:
     half: bool = False
 
     def __post_init__(self) -> None:
+        self._edited: set[str] = set()
         self._start_afresh()
 
     @classmethod
@@ -89,9 +90,7 @@ class Workbench:
         """Return the digest of all that an artefact depends on."""
         return digest_json(
             {
-                "class": class_name(configured),
-                "settings": configured.settings,
-                "source": configured.source_digest,
+                **configured.identity,
                 "task": _task_json(task),
                 "images": self.gallery.requests(configured.eraser, task),
                 **({"pairs": list(map(asdict, task.pairs))} if task.pairs else {}),
@@ -118,8 +117,7 @@ class Workbench:
         Or was: its tensors may have been dropped when everything had been drawn.
         """
         found = read_record(folder)
-        wanted = found is not None and found.digest == self.artefact_digest(configured, task)
-        return found if wanted else None
+        return None if found is None else self._asked_for(found, configured, task)
 
     def stored(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact | None:
         """Return the artefact in ``folder`` if it is whole and what is asked for."""
@@ -130,7 +128,24 @@ class Workbench:
         except ValueError as exc:
             _log.warning("%s; erasing again", exc)
             return None
-        return found if found.digest == self.artefact_digest(configured, task) else None
+        return self._asked_for(found, configured, task)
+
+    def _asked_for(
+        self, found: Artefact, configured: ConfiguredEraser, task: Task
+    ) -> Artefact | None:
+        """Return a stored artefact if it is what is asked for; warn once if the code is another."""
+        if found.digest != self.artefact_digest(configured, task):
+            return None
+        edited = found.source_digest != configured.source_digest
+        if edited and configured.name not in self._edited:
+            self._edited.add(configured.name)
+            _log.warning(
+                "the code of %s was edited, its version is %d as before: what it made is kept; "
+                "raise the version if its numbers change",
+                configured.name,
+                configured.version,
+            )
+        return found
 
     def _erase(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact:
         pipe, device, eraser = self._pipe, self._pipe.device, configured.eraser
@@ -156,7 +171,10 @@ class Workbench:
                 self._start_afresh()
         artefact = Artefact(
             eraser=configured.name,
-            eraser_class=class_name(configured),
+            eraser_class=class_name(type(configured.eraser)),
+            method=configured.method,
+            version=configured.version,
+            leaves=eraser.leaves,
             settings=configured.settings,
             source_digest=configured.source_digest,
             **_task_json(task),
@@ -177,12 +195,6 @@ class Workbench:
         )
         save_artefact(folder, tensors, artefact)
         return artefact
-
-
-def class_name(configured: ConfiguredEraser) -> str:
-    """Return the dotted name of an eraser's class."""
-    cls = type(configured.eraser)
-    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _task_json(task: Task) -> dict[str, Any]:

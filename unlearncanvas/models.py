@@ -14,20 +14,33 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from erasers.base import Leaves, load_tensors
 from unlearncanvas.base_model import COMPONENTS
-from unlearncanvas.config import build, import_class
+from unlearncanvas.config import build, import_class, method_identity
 from unlearncanvas.digest import digest_tensors
 from unlearncanvas.files import write_text
 from unlearncanvas.types import Concept, Cost, PromptPair, Task, Templates
 
 
 class Artefact(BaseModel):
-    """What made an erased model; the content of ``artefact.json``."""
+    """What made an erased model; the content of ``artefact.json``.
+
+    Attributes:
+        method: Its name in ``identity``; empty in files from before versions.
+        version: Of the eraser's class; what was made before versions is of the first.
+        leaves: What the eraser leaves; None in files from before versions, where its class says it.
+        source_digest: Of the code that ran.
+        digest: Of all that the artefact depends on; its key.
+        tensors_digest: Of what is in ``erased.safetensors``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     eraser: str
     eraser_class: str
+    method: str = ""
+    version: int = 1
+    leaves: Leaves | None = None
     settings: dict[str, object]
     source_digest: str
     targets: tuple[str, ...]
@@ -42,6 +55,17 @@ class Artefact(BaseModel):
     digest: str
     tensors_digest: str
     cost: Cost
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The key of the method that made it, see ``method_identity``."""
+        return method_identity(
+            self.method or self.eraser,
+            self.settings,
+            self.version,
+            eraser_class=self.eraser_class,
+            source_digest=self.source_digest,
+        )
 
     def task(self) -> Task:
         """Return the task it was made for."""
@@ -170,6 +194,25 @@ def load_erased(path: str | Path, pipe: StableDiffusionPipeline) -> StableDiffus
             f"the artefact was made from base {artefact.base} ({artefact.base_digest[:12]}), "
             f"this pipeline is {found[:12]}"
         )
-    eraser = build(import_class(artefact.eraser_class), artefact.settings, where=artefact.eraser)
-    eraser.restore(pipe, artefact.task(), tensors)
+    restore(pipe, artefact, tensors)
     return pipe
+
+
+def restore(
+    pipe: StableDiffusionPipeline, artefact: Artefact, tensors: Mapping[str, Tensor]
+) -> None:
+    """Put an artefact's tensors onto its base pipeline; only adapters and hooks need the class."""
+    if artefact.leaves == "weights":
+        load_tensors(pipe, tensors)
+        return
+    cls = import_class(artefact.eraser_class)
+    eraser = build(cls, artefact.settings, where=f"eraser {artefact.eraser}")
+    eraser.restore(pipe, artefact.task(), tensors)
+
+
+def leaves_of(artefact: Artefact) -> Leaves:
+    """Return what an artefact's eraser leaves."""
+    if artefact.leaves is not None:
+        return artefact.leaves
+    leaves: Leaves = import_class(artefact.eraser_class).leaves
+    return leaves

@@ -87,9 +87,9 @@ class Plan:
         return self.limited_grid or set(self.targets) != set(self.whole.targets.concepts())
 
     def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
-        """Return an eraser's folder; other settings or another source have another one."""
+        """Return an eraser's folder; another identity or base model has another one."""
         half = ["half"] if self.artefacts == "half" else []
-        digest = digest_json([eraser.settings, eraser.source_digest, self.model, *half])[:8]
+        digest = digest_json([eraser.identity, self.model, *half])[:8]
         return self.out / self.protocol.name / f"{eraser.name}-{digest}"
 
     def run_folder(self) -> Path:

@@ -7,8 +7,7 @@ from pathlib import Path
 import torch
 from diffusers import StableDiffusionPipeline
 
-from unlearncanvas.config import build, import_class
-from unlearncanvas.models import put_back, read_artefact, snapshot
+from unlearncanvas.models import leaves_of, put_back, read_artefact, restore, snapshot
 from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.tuning import tuned, without_compiling
 
@@ -32,16 +31,15 @@ class Studio:
     def erased(self, folder: Path) -> Iterator[StableDiffusionPipeline]:
         """Lend the pipeline with the artefact in ``folder``, as read from the disk."""
         artefact, tensors = read_artefact(folder)
-        cls = import_class(artefact.eraser_class)
-        eraser = build(cls, artefact.settings, where=f"eraser {artefact.eraser}")
+        leaves = leaves_of(artefact)
         before = snapshot(self._pipe, tensors)
-        if eraser.leaves != "weights":
+        if leaves != "weights":
             without_compiling(self._pipe)
         try:
-            eraser.restore(self._pipe, artefact.task(), tensors)
+            restore(self._pipe, artefact, tensors)
             yield self._pipe.to(getattr(torch, self._sampler.dtype))
         finally:
-            if eraser.leaves == "weights":
+            if leaves == "weights":
                 put_back(self._pipe, before)
             else:
                 self._start_afresh()

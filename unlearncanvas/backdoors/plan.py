@@ -93,7 +93,7 @@ class BackdoorPlan:
         names = "+".join(eraser.name for eraser in self.erasers)
         digest = digest_json(
             [
-                [[item.name, item.settings, item.source_digest] for item in items]
+                [[item.name, item.identity] for item in items]
                 for items in (self.attacks, self.erasers)
             ]
             + [self.known, self.knowledge]
@@ -101,8 +101,8 @@ class BackdoorPlan:
         return self.root / f"{names}-{digest[:8]}" / self.tier
 
     def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
-        """Return an eraser's folder; other settings, source or knowledge have another one."""
-        digest = digest_json([eraser.settings, eraser.source_digest, self.known, self.knowledge])
+        """Return an eraser's folder; another identity or knowledge has another one."""
+        digest = digest_json([eraser.identity, self.known, self.knowledge])
         return self.root / f"{eraser.name}-{digest[:8]}"
 
     def sheets(self, attack: Attack) -> Sheets:

@@ -48,8 +48,8 @@ class PoisonRoom:
         return load_base(self.model, device=self.device)
 
     def folder(self, attack: ConfiguredEraser) -> Path:
-        """Return the place of a poisoned model; other settings or seeds have another."""
-        key = digest_json([attack.settings, attack.source_digest, self.clean_digest, self.seed])
+        """Return the place of a poisoned model; another identity or seed has another."""
+        key = digest_json([attack.identity, self.clean_digest, self.seed])
         return self.out / f"{attack.name}-{key[:8]}"
 
     def inject(self, attack: ConfiguredEraser) -> Artefact:

@@ -20,8 +20,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from unlearncanvas.config import one_line, read_yaml
+from unlearncanvas.digest import digest_file, digest_json
 from unlearncanvas.json_file import read_json
+from unlearncanvas.models import Artefact
+from unlearncanvas.types import Concept
 
+EVIDENCE = {
+    "protocol_digest", "base_digest", "tier", "eraser", "settings", "version", "source_digest",
+    "seeds", "targets", "artefacts",
+}  # fmt: skip
+"""Fields of the manifest that a verifier relies on."""
 MANIFEST, CARD, RESULTS, VERIFIED = "bundle.json", "card.yaml", "results.json", "verified.json"
 TARGETS = "targets"
 GRID, SHEET = "grid.webp", "sheet.webp"
@@ -62,9 +70,11 @@ class Manifest(_Frozen):
 
     Attributes:
         eraser: Name.
-        revision: First digits of the digest of settings and source.
+        revision: First digits of the digest of the method's identity.
         settings: Of the eraser.
-        source_digest: Of its code.
+        source_digest: Of the code that made the first target's artifact.
+        method: Its name in the identity; empty in bundles from before versions.
+        version: Of the eraser's class; bundles from before versions are of the first.
         config: Its registered configuration file, as text; empty if it has none.
         targets: In the order of the results.
         artefacts: Which targets come with the erased tensors.
@@ -80,6 +90,8 @@ class Manifest(_Frozen):
     revision: str
     settings: dict[str, object]
     source_digest: str
+    method: str = ""
+    version: int = 1
     config: str
     seeds: tuple[int, ...]
     targets: tuple[str, ...]
@@ -93,7 +105,10 @@ class Verification(_Frozen):
     Attributes:
         by: Who.
         date: When, ISO 8601.
-        manifest_digest: Of the bundle that was verified.
+        manifest_digest: Of the bundle that was verified, or that was scored again since.
+        evidence_digest: Of what was verified, see ``evidence_digest``; empty in older files.
+        erased_again: Targets whose models were erased again, for lack of their tensors.
+        resealed: When the bundle was scored again and sealed again since, ISO 8601; empty if never.
         seed: The verifier's; chose what was drawn again.
         images: How many.
         same_pixels: Percent with the digest that was submitted.
@@ -105,6 +120,9 @@ class Verification(_Frozen):
     by: str
     date: str
     manifest_digest: str
+    evidence_digest: str = ""
+    erased_again: tuple[str, ...] = ()
+    resealed: str = ""
     seed: int
     images: int
     same_pixels: float
@@ -124,10 +142,44 @@ def read_manifest(folder: Path) -> Manifest:
     return read_json(Manifest, folder / MANIFEST)
 
 
+def place_of(folder: Path, target: str) -> Path:
+    """Return the folder of one target in a bundle."""
+    return folder / TARGETS / Concept.parse(target).slug
+
+
+def revision_of(record: Artefact) -> str:
+    """Return the name of a bundle's folder: the first digits of the method's identity."""
+    return digest_json(record.identity)[:8]
+
+
+def evidence_digest(manifest: Manifest) -> str:
+    """Return the digest of what a verifier relies on: all of a bundle but its scores.
+
+    Method, protocol, base model, predictions, pictures, artifacts and card. Scores follow from
+    the predictions, and are computed again when a metric is mended.
+    """
+    what = manifest.model_dump(mode="json", include=EVIDENCE)
+    files = {
+        name: digest
+        for name, digest in manifest.files.items()
+        if name != RESULTS and not name.endswith("/result.json")
+    }
+    return digest_json({**what, "files": files})
+
+
 def read_verification(folder: Path) -> Verification | None:
     """Return what a verifier found, if one was there."""
     path = folder / VERIFIED
     return read_json(Verification, path) if path.exists() else None
+
+
+def valid_verification(folder: Path) -> Verification | None:
+    """Return what a verifier found, unless the bundle or what it rests on was changed since."""
+    found = read_verification(folder)
+    if found is None or found.manifest_digest != digest_file(folder / MANIFEST):
+        return None
+    known = found.evidence_digest in ("", evidence_digest(read_manifest(folder)))
+    return found if known else None
 
 
 def read_card(path: Path) -> Card:

@@ -9,6 +9,7 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from unlearncanvas.submissions.bundle import Card
+    from unlearncanvas.types import Score
 
 console = Console()
 Bundle = Annotated[Path, typer.Argument(help="Folder with bundle.json, or its zip file.")]
@@ -155,6 +156,44 @@ def verify(
         console.print(f"written   {path}", soft_wrap=True)
     if not found.passed:
         raise typer.Exit(1)
+
+
+def reseal(
+    folders: Annotated[list[Path], typer.Argument(help="Bundles, or folders of bundles.")],
+    detectors: Detectors = None,
+    dataset: Dataset = None,
+) -> None:
+    """Score bundles again with today's metrics and seal them again; for maintainers.
+
+    Predictions, pictures and artifacts are not touched. A bundle moves to the folder of its
+    revision; its verification is kept, since it rests on what is not touched.
+    """
+    from unlearncanvas.sources import Sources
+    from unlearncanvas.submissions.bundle import bundles
+    from unlearncanvas.submissions.reseal import reseal as seal_again
+    from unlearncanvas.terminal import silence_libraries
+
+    silence_libraries()
+    found = [bundle for root in folders for bundle in bundles(root)]
+    if not found:
+        raise ValueError(f"no bundles under {', '.join(map(str, folders))}")
+    for bundle in found:
+        done = seal_again(bundle, Sources(detectors=detectors, dataset=dataset))
+        kept = "verified as before" if done.verified else "not verified"
+        console.print(
+            f"resealed  {bundle} -> {done.folder.name}, {len(done.changes)} means changed, {kept}",
+            soft_wrap=True,
+        )
+        for name, old, new in done.changes:
+            console.print(f"  {name}: {_said(old)} -> {_said(new)}", markup=False, soft_wrap=True)
+
+
+def _said(score: "Score | None") -> str:
+    """A score and its interval, to all digits that a change may be in."""
+    if score is None:
+        return "none"
+    between = "" if score.low is None else f" [{score.low:.9g}, {score.high:.9g}]"
+    return f"{score.value:.9g}{between}"
 
 
 def leaderboard(

@@ -4,18 +4,17 @@ from pathlib import Path
 
 import yaml
 
-from unlearncanvas.digest import digest_file
 from unlearncanvas.files import write_text
 from unlearncanvas.results import read_results
 from unlearncanvas.site.collect import Collection, Trust, collect
 from unlearncanvas.submissions.bundle import (
     CARD,
-    MANIFEST,
     RESULTS,
     bundles,
     read_card,
     read_manifest,
     read_verification,
+    valid_verification,
 )
 
 DATASET = "OPTML-Group/UnlearnCanvas"
@@ -24,9 +23,8 @@ SOURCE = "https://arxiv.org/abs/2402.11846"
 
 def standing_of(folder: Path) -> Trust:
     """Return whether a bundle was verified as it is now."""
-    found = read_verification(folder)
-    same = found is not None and found.manifest_digest == digest_file(folder / MANIFEST)
-    return "verified" if found is not None and found.passed and same else "reported"
+    found = valid_verification(folder)
+    return "verified" if found is not None and found.passed else "reported"
 
 
 def board_of(root: Path) -> Collection:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from unlearncanvas.chunks import Chunk, Seal
 from unlearncanvas.config import CONFIG_DIR, names
-from unlearncanvas.digest import digest_file, digest_json
+from unlearncanvas.digest import digest_file
 from unlearncanvas.files import write_text
 from unlearncanvas.models import Artefact, read_record
 from unlearncanvas.results import RunResults, read_results, write_result, write_results
@@ -19,12 +19,13 @@ from unlearncanvas.submissions.bundle import (
     GRID,
     MANIFEST,
     SHEET,
-    TARGETS,
     Card,
     Manifest,
     card_text,
+    place_of,
+    revision_of,
 )
-from unlearncanvas.types import Concept, Result
+from unlearncanvas.types import Result
 
 SMALL = 2_000_000
 """Bytes of erased tensors that are put in without being asked for."""
@@ -79,7 +80,7 @@ def write_bundle(
     jobs = {target: job_folder(entry.files[target]) for target in results}
     records = {target: _record(job) for target, job in jobs.items()}
     record = next(iter(records.values()))
-    revision = digest_json([first.settings, record.source_digest])[:8]
+    revision = revision_of(record)
     folder = root / run.protocol / first.eraser / revision
     if folder.exists():
         shutil.rmtree(folder)
@@ -91,7 +92,8 @@ def write_bundle(
     ]
     rows = tuple(row.model_copy(update={"label": first.eraser}) for row in entry.rows.values())
     paths = tuple(
-        (_place(folder, target) / "result.json").relative_to(root).as_posix() for target in results
+        (place_of(folder, target) / "result.json").relative_to(root).as_posix()
+        for target in results
     )
     write_results(folder, run.model_copy(update={"rows": rows, "results": paths}))
     write_text(folder / CARD, card_text(card))
@@ -104,6 +106,8 @@ def write_bundle(
         revision=revision,
         settings=first.settings,
         source_digest=record.source_digest,
+        method=str(record.identity["method"]),
+        version=record.version,
         config=_config(first.eraser),
         seeds=run.seeds,
         targets=tuple(results),
@@ -123,10 +127,6 @@ def file_digests(folder: Path) -> dict[str, str]:
     }
 
 
-def _place(folder: Path, target: str) -> Path:
-    return folder / TARGETS / Concept.parse(target).slug
-
-
 def job_folder(result_file: Path) -> Path:
     """Return the folder of the erased model that a result is about."""
     own = result_file.parents[2] / result_file.parent.name
@@ -144,7 +144,7 @@ def _put_target(
     folder: Path, target: str, result: Result, entry: Entry, job: Path, *, largest: int
 ) -> bool:
     """Put everything about one target into the bundle; return whether its tensors are in it."""
-    place = _place(folder, target)
+    place = place_of(folder, target)
     place.mkdir(parents=True)
     write_result(place, result)
     shutil.copyfile(job / "artefact.json", place / "artefact.json")

@@ -24,11 +24,12 @@ from unlearncanvas.submissions.bundle import (
     CARD,
     MANIFEST,
     RESULTS,
-    TARGETS,
     VERIFIED,
     Manifest,
+    place_of,
     read_card,
     read_manifest,
+    revision_of,
 )
 from unlearncanvas.summary import mean_rows
 from unlearncanvas.types import Answers, Cell, Concept, Result, Score
@@ -51,11 +52,16 @@ def reasons_against(folder: Path, sources: Sources | None = None) -> list[str]:
     Later checks need what earlier ones make sure of, so that a bundle whose files are not what it
     says is not read any further.
     """
+    return broken_seal(folder) or list(_results_fit(folder, sources or Sources()))
+
+
+def broken_seal(folder: Path) -> list[str]:
+    """Return the reasons that need no look at predictions: files, digests, protocol, card."""
     for check in (_safe_files, _manifest_fits, _card_fits):
         reasons = list(check(folder))
         if reasons:
             return reasons
-    return list(_results_fit(folder, sources or Sources()))
+    return []
 
 
 def _safe_files(folder: Path) -> Iterator[str]:
@@ -133,9 +139,7 @@ def _card_fits(folder: Path) -> Iterator[str]:
 def _results_fit(folder: Path, sources: Sources) -> Iterator[str]:
     """The scores are those of the predictions, the means those of the scores."""
     manifest = read_manifest(folder)
-    rules = load_protocol(manifest.protocol).for_tier(manifest.tier)
-    eyes = open_eyes(rules, sources=sources)
-    real = open_reference(rules, eyes, sources, folder.parent / "reference")
+    rules, real = open_rules(manifest, folder, sources)
     try:
         summary = read_results(folder / RESULTS)
     except ValueError as exc:
@@ -144,12 +148,11 @@ def _results_fit(folder: Path, sources: Sources) -> Iterator[str]:
     results = []
     for name in manifest.targets:
         target = Concept.parse(name)
-        place = folder / TARGETS / target.slug
+        place = place_of(folder, name)
         try:
             result = read_json(Result, place / "result.json")
             artefact = read_json(Artefact, place / "artefact.json")
-            own = rules.for_eraser(manifest.eraser)
-            answers = to_answers([read_rows(place, seed, own) for seed in manifest.seeds])
+            answers = answers_of(place, manifest, rules)
         except (OSError, ValueError, KeyError, pa.ArrowException) as exc:
             yield f"{target.slug}: {' '.join(str(exc).split())}"
             continue
@@ -161,6 +164,25 @@ def _results_fit(folder: Path, sources: Sources) -> Iterator[str]:
         yield from _picture_opens(place)
     if len(results) == len(manifest.targets):
         yield from _means_fit(summary, results, manifest)
+
+
+def open_rules(
+    manifest: Manifest, folder: Path, sources: Sources
+) -> tuple[Protocol, ReferenceRoom | None]:
+    """Return the protocol that a bundle was drawn by, and where features of real images are."""
+    rules = load_protocol(manifest.protocol).for_tier(manifest.tier)
+    eyes = open_eyes(rules, sources=sources)
+    return rules, open_reference(rules, eyes, sources, folder.parent / "reference")
+
+
+def answers_of(place: Path, manifest: Manifest, rules: Protocol) -> Answers:
+    """Return the predictions of one target.
+
+    Raises:
+        ValueError: If they contradict themselves or the protocol's prompts.
+    """
+    own = rules.for_eraser(manifest.eraser)
+    return to_answers([read_rows(place, seed, own) for seed in manifest.seeds])
 
 
 def read_rows(place: Path, seed: int, rules: Protocol) -> pa.Table:
@@ -221,10 +243,17 @@ def _target_fits(
         "protocol digest": (result.protocol_digest, manifest.protocol_digest),
         "artefact digest": (result.artefact_digest, artefact.digest),
         "seeds": (result.seeds, manifest.seeds),
-        "source digest": (artefact.source_digest, manifest.source_digest),
+        "version": (artefact.version, manifest.version),
         "base digest": (artefact.base_digest, manifest.base_digest),
         "images": (result.num_images, len(answers.cells)),
     }
+    if manifest.method:
+        said |= {
+            "method": (artefact.identity["method"], manifest.method),
+            "revision": (revision_of(artefact), manifest.revision),
+        }
+    else:  # from before versions, when the bytes of the code were the identity
+        said |= {"source digest": (artefact.source_digest, manifest.source_digest)}
     for name, (found, wanted) in said.items():
         if found != wanted:
             yield f"{name} is {found!r}, the bundle says {wanted!r}"
@@ -246,8 +275,13 @@ def _scores_fit(said: dict[str, Score], found: dict[str, Score], why: str) -> It
             yield f"{name} is missing"
         elif not _same(said[name], score):
             yield f"{name} is said to be {said[name].value:.6g}, {why} {score.value:.6g}"
-    unknown = [name for name in said if name not in found and not name.startswith(("fid_", "kid_"))]
+    unknown = [name for name in said if name not in found and not compares(name)]
     yield from _some("is a score that the protocol does not have", unknown)
+
+
+def compares(name: str) -> bool:
+    """Whether a metric compares with real images, which need not be here."""
+    return name.startswith(("fid_", "kid_"))
 
 
 def _same(one: Score, two: Score) -> bool:

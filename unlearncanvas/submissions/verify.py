@@ -22,7 +22,7 @@ from unlearncanvas.drawing import THUMBNAIL, detected_table, draw_all
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.files import write_text
-from unlearncanvas.models import base_digest, read_artefact, read_record
+from unlearncanvas.models import Artefact, base_digest, read_artefact, read_record
 from unlearncanvas.protocol import Protocol, load_protocol
 from unlearncanvas.sample import Request
 from unlearncanvas.sources import SHIPPED, Sources
@@ -30,10 +30,11 @@ from unlearncanvas.studio import Studio
 from unlearncanvas.submissions.bundle import (
     GRID,
     MANIFEST,
-    TARGETS,
     VERIFIED,
     Manifest,
     Verification,
+    evidence_digest,
+    place_of,
     read_manifest,
 )
 from unlearncanvas.submissions.validate import read_rows
@@ -100,13 +101,14 @@ class Verifier:
             raise ValueError(f"{model!r} is not the base model of the bundle; name it with --model")
         eyes = open_eyes(rules, self.device, self.sources)
         pixels, alike, distances = [], [], []
-        for target in dict.fromkeys(choice.target for choice in choices):
+        drawn = dict.fromkeys(choice.target for choice in choices)
+        for target in drawn:
             chosen = [choice for choice in choices if choice.target == target]
             requests = [
                 Request(cell=choice.cell, seed=choice.seed, prompt=rules.ask(choice.cell))
                 for choice in chosen
             ]
-            place = _place(folder, target)
+            place = place_of(folder, target)
             with (
                 self._artefact(manifest, place, target, rules, model) as erased,
                 studio.erased(erased) as pipe,
@@ -128,6 +130,8 @@ class Verifier:
             by=self.by,
             date=datetime.now(UTC).isoformat(timespec="seconds"),
             manifest_digest=digest_file(folder / MANIFEST),
+            evidence_digest=evidence_digest(manifest),
+            erased_again=tuple(target for target in drawn if target not in manifest.artefacts),
             seed=self.seed,
             images=len(alike),
             same_pixels=100 * float(np.mean(pixels)),
@@ -140,23 +144,32 @@ class Verifier:
 
     def _check_artefact(self, manifest: Manifest, target: str, folder: Path) -> None:
         """Refuse early what cannot be read, or made again, or may not be imported."""
-        place = _place(folder, target)
+        place = place_of(folder, target)
         record = read_record(place)
         if record is None:
             raise ValueError(f"{place.name} has no readable artefact.json")
+        stored = target in manifest.artefacts
+        if stored:
+            read_artefact(place)
+        if stored and record.leaves == "weights":
+            return  # data alone: no class is needed
         known = manifest.eraser in names("erasers") and record.eraser_class.startswith(OURS)
         if not known and not self.trust_code:
             raise ValueError(
                 f"the bundle wants {record.eraser_class!r} imported, which is not of this package; "
                 "look at that code, then say --trust-code"
             )
-        if target in manifest.artefacts:
-            read_artefact(place)
-        elif not known or self._configured(manifest).source_digest != manifest.source_digest:
+        if not stored and not (known and self._makes_again(manifest, record)):
             raise ValueError(
-                f"the bundle has no erased tensors for {target}, and the code here is not the one "
-                "that made them; ask for a bundle made with --artefacts all"
+                f"the bundle has no erased tensors for {target}, and they were made by version "
+                f"{record.version} of {record.identity['method']}, which is not here; ask for a "
+                "bundle made with --artefacts all"
             )
+
+    def _makes_again(self, manifest: Manifest, record: Artefact) -> bool:
+        """Whether the eraser here is the one that made an artifact, by name and version."""
+        here = self._configured(manifest)
+        return (here.method, here.version) == (record.identity["method"], record.version)
 
     def _configured(self, manifest: Manifest) -> ConfiguredEraser:
         rules = load_protocol(manifest.protocol)
@@ -182,10 +195,6 @@ class Verifier:
             )
             bench.artefact(self._configured(manifest), record.task(), Path(folder) / "again")
             yield Path(folder) / "again"
-
-
-def _place(folder: Path, target: str) -> Path:
-    return folder / TARGETS / Concept.parse(target).slug
 
 
 def choices_of(folder: Path, *, seed: int, count: int | None) -> list[Choice]:

@@ -17,6 +17,7 @@ def run_of(plan: BackdoorPlan, eraser: ConfiguredEraser) -> Run:
         folder=plan.eraser_folder(eraser) / plan.tier,
         config={
             "settings": eraser.settings,
+            "version": eraser.version,
             "source_digest": eraser.source_digest,
             "protocol": plan.protocol.name,
             "protocol_digest": plan.whole.digest,
