@@ -117,6 +117,7 @@ class CA(ContextTemplates, Eraser):
                 if self.prior_weight > 0:
                     prior = denoising_loss(pipe.unet, noised, anchor[rows])
                     loss = loss + self.prior_weight * prior
+                task.report(loss=loss)
                 descend(loss, optimizer)
 
     def _source(self, task: Task) -> Concept:

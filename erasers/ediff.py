@@ -73,10 +73,12 @@ class EDiff(ForgetRetain, Eraser):
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
             for _ in range(self.steps):
-                constraint = gradients(relabelling_loss(pipe.unet, next(forget)), parameters)
+                forgetting = relabelling_loss(pipe.unet, next(forget))
+                constraint = gradients(forgetting, parameters)
                 kept = next(retain)
-                loss = denoising_loss(pipe.unet, kept.noised, kept.text)
-                ordinary = gradients(loss, parameters)
+                retaining = denoising_loss(pipe.unet, kept.noised, kept.text)
+                ordinary = gradients(retaining, parameters)
+                task.report(forget=forgetting, retain=retaining)
                 lam = constraint_weight(
                     dot=inner_product(ordinary, constraint),
                     ordinary=inner_product(ordinary, ordinary) ** 0.5,

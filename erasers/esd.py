@@ -94,7 +94,9 @@ class ESD(PromptTemplates, Eraser):
                 with torch.no_grad():
                     eps_c, eps_0 = (frozen(x_t, t, text).sample for text in (concept, empty))
                 goal = negative_guidance(eps_c=eps_c, eps_0=eps_0, eta=self.eta)
-                descend(squared_error(pipe.unet(x_t, t, concept).sample, goal), optimizer)
+                loss = squared_error(pipe.unet(x_t, t, concept).sample, goal)
+                task.report(loss=loss)
+                descend(loss, optimizer)
 
 
 def negative_guidance(

@@ -106,7 +106,9 @@ class FMN(PromptTemplates, Eraser):
                     maps.clear()
                     pipe.unet(noised.x_t, noised.t, text)
                     on_concept = [probs[..., columns] for probs in maps]
-                    descend(resteering_loss(on_concept, as_released=self.as_released), optimizer)
+                    loss = resteering_loss(on_concept, as_released=self.as_released)
+                    task.report(loss=loss)
+                    descend(loss, optimizer)
 
     def _name(
         self,
@@ -123,6 +125,7 @@ class FMN(PromptTemplates, Eraser):
             vectors = invert(
                 pipe, images, placed, words=target.words, steps=self.inversion_steps,
                 lr=self.inversion_lr, batch_size=self.batch_size, generator=generator,
+                report=task.report,
             )  # fmt: skip
             with torch.no_grad():
                 text = embed_vectors(pipe, placed, vectors)

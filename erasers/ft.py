@@ -49,4 +49,6 @@ class FT(ForgetRetain, Eraser):
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
             for _ in range(self.steps):
                 batch = next(batches)
-                descend(denoising_loss(pipe.unet, batch.noised, batch.text), optimizer)
+                loss = denoising_loss(pipe.unet, batch.noised, batch.text)
+                task.report(loss=loss)
+                descend(loss, optimizer)

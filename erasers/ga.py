@@ -51,4 +51,6 @@ class GA(ForgetRetain, Eraser):
             optimizer = torch.optim.Adam(parameters, lr=self.lr, maximize=True)
             for _ in range(self.steps):
                 batch = next(batches)
-                descend(denoising_loss(pipe.unet, batch.noised, batch.text), optimizer)
+                loss = denoising_loss(pipe.unet, batch.noised, batch.text)
+                task.report(loss=loss)
+                descend(loss, optimizer)

@@ -71,5 +71,6 @@ class RickrollingRemoval(Eraser):
                 loss = -similarity(pipe, frozen, clean, clean)
                 triggered = [pair.triggered for pair in pairs]
                 loss = loss - self.beta * similarity(pipe, frozen, triggered, clean)
+                task.report(loss=loss)
                 descend(loss, optimizer)
                 schedule.step()

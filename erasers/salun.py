@@ -85,6 +85,7 @@ class SalUn(ForgetRetain, Eraser):
                 relabelled, kept = next(forget), next(retain)
                 loss = relabelling_loss(pipe.unet, relabelled)
                 loss = loss + self.alpha * denoising_loss(pipe.unet, kept.noised, kept.text)
+                task.report(loss=loss)
                 descend(loss, optimizer, masks=masks)
 
     def _masks(

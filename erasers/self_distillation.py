@@ -113,7 +113,9 @@ class SelfDistillation(Eraser):
                 batch = Batch(
                     pairs, clean[rows], triggered[rows], *draw(pipe, len(rows), generator)
                 )
-                descend(self.loss(pipe, frozen, batch, generator), optimizer)
+                loss = self.loss(pipe, frozen, batch, generator)
+                task.report(loss=loss)
+                descend(loss, optimizer)
                 average.step(parameters)
             average.copy_to(parameters)
 

@@ -89,10 +89,12 @@ class SHS(ForgetRetain, Eraser):
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
             for _ in range(self.steps):
-                forgetting = gradients(relabelling_loss(pipe.unet, next(forget)), parameters)
+                loss = relabelling_loss(pipe.unet, next(forget))
+                forgetting = gradients(loss, parameters)
                 kept = next(retain)
-                loss = denoising_loss(pipe.unet, kept.noised, kept.text)
-                pairs = zip(gradients(loss, parameters), forgetting, strict=True)
+                retaining = denoising_loss(pipe.unet, kept.noised, kept.text)
+                task.report(forget=loss, retain=retaining)
+                pairs = zip(gradients(retaining, parameters), forgetting, strict=True)
                 repair = [g_r + self.alpha * g_u for g_r, g_u in pairs]
                 follow(repair if self.as_released else project(repair, forgetting), optimizer)
 

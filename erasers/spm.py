@@ -20,7 +20,7 @@ number of steps done, (N - 1) / 2 on average, twice that with guidance.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
@@ -106,7 +106,8 @@ class SPM(PromptTemplates, Eraser):
             for adapter in adapters.values():
                 adapter.start(generator)
             names = [f"{path}.{factor}" for path in adapters for factor in ("down", "up")]
-            self._train(pipe, self.prompt(target, task), gate, names, generator)
+            prompt = self.prompt(target, task)
+            self._train(pipe, prompt, gate, names, generator, report=task.report)
             gate.rows = torch.zeros(1)  # the next one learns beside the base model
             gates[target] = gate
         self._install(pipe, gates)
@@ -129,6 +130,8 @@ class SPM(PromptTemplates, Eraser):
         gate: Gate,
         names: Sequence[str],
         generator: torch.Generator,
+        *,
+        report: Callable[..., None],
     ) -> None:
         unet = pipe.unet
         nothing, one = embed(pipe, ["", prompt])
@@ -155,7 +158,9 @@ class SPM(PromptTemplates, Eraser):
                 goal = negative_guidance(eps_c=eps_c, eps_0=eps_0, eta=self.eta)
                 loss = squared_error(unet(x_t, t, concept).sample, goal)
                 anchoring = squared_error(unet(near, t, anchors).sample, eps_a)
-                descend(loss + self.anchor_weight * anchoring, optimizer)
+                loss = loss + self.anchor_weight * anchoring
+                report(loss=loss)
+                descend(loss, optimizer)
                 schedule.step()
 
     def _install(self, pipe: StableDiffusionPipeline, gates: Mapping[Concept, Gate]) -> None:

@@ -8,6 +8,7 @@ tokenizer and the text encoder are left as they are: the vectors enter by a hook
 Source: Gal et al. 2022 (arXiv 2208.01618).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from erasers.latents import LatentImages, batches, denoising_loss
+from unlearncanvas.types import unreported
 
 
 class Placed(NamedTuple):
@@ -71,8 +73,12 @@ def invert(
     lr: float,
     batch_size: int,
     generator: torch.Generator,
+    report: Callable[..., None] = unreported,
 ) -> Float[Tensor, "vector emb"]:
-    """Return vectors trained on the images, started from those of ``words``, repeated in turn."""
+    """Return vectors trained on the images, started from those of ``words``, repeated in turn.
+
+    ``report`` takes each step's loss by the name ``inversion``.
+    """
     table = pipe.text_encoder.get_input_embeddings().weight
     ids = pipe.tokenizer(words, add_special_tokens=False).input_ids
     start = table[[ids[row % len(ids)] for row in range(len(placed.columns))]]
@@ -83,6 +89,7 @@ def invert(
         noised = images.noised(next(order), generator)
         text = embed_vectors(pipe, placed, vectors).expand(batch_size, -1, -1)
         loss = denoising_loss(pipe.unet, noised, text)
+        report(inversion=loss)
         (vectors.grad,) = torch.autograd.grad(loss, [vectors])
         optimizer.step()
     return vectors.detach()

@@ -1,6 +1,7 @@
 """The contract that every eraser keeps, one row a config."""
 
 import copy
+import dataclasses
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from unlearncanvas.config import load_eraser, names
+from unlearncanvas.losses import LossCurves
 from unlearncanvas.models import changed_tensors, snapshot
 from unlearncanvas.ufe import count_work
 
@@ -172,6 +174,35 @@ def test_takes_the_work_it_plans(room, pipe, task, name, settings, pattern):
     else:  # painted images are larger than this UNet's native size
         area = max(gallery.pixels.shape[1] // 4 for gallery in supplied.images.values()) ** 2
         assert work.ufe == pytest.approx(eraser.planned_ufe() * area / side**2)
+
+
+CURVES = {
+    "ediff": {"forget", "retain"},
+    "shs": {"forget", "retain"},
+    "fmn-inversion": {"inversion", "loss"},
+}
+
+
+@contract
+def test_reports_the_losses_of_its_steps_and_patches_nothing(
+    request, room, pipe, task, name, settings, pattern
+):
+    eraser, seen = configured(name, settings), []
+    own = torch.autograd.grad, torch.Tensor.backward
+
+    def on_loss(*point):
+        seen.append(point)
+        assert (torch.autograd.grad, torch.Tensor.backward) == own
+
+    supplied = room.fulfil(pipe, eraser, task)
+    eraser.erase(pipe, dataclasses.replace(supplied, report=LossCurves(on_loss=on_loss, every=1)))
+    row = request.node.callspec.id
+    curves = CURVES.get(row, CURVES.get(name, {"loss"})) if hasattr(eraser, "steps") else set()
+    assert {curve for curve, _, _ in seen} == curves
+    for curve in curves:
+        points = [(step, value) for found, step, value in seen if found == curve]
+        assert [step for step, _ in points] == [0, 1]
+        assert all(np.isfinite(value) for _, value in points)
 
 
 def test_restore_refuses_a_tensor_of_another_model(pipe, task):

@@ -11,10 +11,11 @@ from tests.in_process import run
 from tests.small_exam import ESD_SETTINGS, write_protocol
 from tests.wandb_file import read
 from unlearncanvas.backdoors.results import read_backdoor_results
-from unlearncanvas.losses import watch_losses
+from unlearncanvas.losses import LossCurves
 from unlearncanvas.results import read_results
 from unlearncanvas.tracking.background import Background
 from unlearncanvas.tracking.command import wandb_arguments
+from unlearncanvas.tracking.mirror import Mirror
 from unlearncanvas.tracking.tracker import Outcome, Run, Tracker
 
 
@@ -138,18 +139,80 @@ def test_a_tracker_that_fails_or_hangs_stops_nothing(tmp_path, caplog, tracker, 
     assert background.failed
 
 
-def test_losses_are_watched_however_they_are_taken():
-    weight, seen = torch.ones(2, requires_grad=True), []
-    own = torch.autograd.grad, torch.Tensor.backward
-    with watch_losses(lambda step, value: seen.append((step, value)), every=2):
-        for factor in (1.0, 2.0, 3.0):
-            (factor * weight).sum().backward()
-        torch.autograd.grad((4 * weight).sum(), [weight])
-        torch.autograd.grad([(5 * weight).sum()], [weight])
-        torch.autograd.grad(weight * 2, [weight], grad_outputs=torch.ones(2))  # no loss: a vector
-    assert seen == [(0, 2.0), (2, 6.0), (4, 10.0)]
-    assert (torch.autograd.grad, torch.Tensor.backward) == own
-    torch.testing.assert_close(weight.grad, torch.full((2,), 6.0))
+def test_losses_are_one_curve_a_name_and_read_now_and_then():
+    seen = []
+    report = LossCurves(on_loss=lambda *point: seen.append(point), every=2)
+    for value in (1.0, 2.0, 3.0):
+        report(forget=torch.tensor(value, requires_grad=True), retain=-value)
+    report(forget=4.0)
+    assert seen == [
+        ("forget", 0, 1.0),
+        ("retain", 0, -1.0),
+        ("forget", 2, 3.0),
+        ("retain", 2, -3.0),
+    ]
+
+
+def test_each_of_several_losses_has_a_curve_of_its_own(tmp_path):
+    logged = []
+
+    class Kept(Tracker):
+        def open(self, run):
+            pass
+
+        def log(self, name, values):
+            logged.append(values)
+
+        def finish(self, name, outcome):
+            raise AssertionError("not in this test")
+
+    mirror = Mirror(Kept(), {"shs": Run(name="shs", group="mini", folder=tmp_path, config={})})
+    mirror.erasing("shs", "object:Cat")
+    mirror.loss("forget", 0, 2.0)
+    mirror.loss("retain", 0, 3.0)
+    mirror.loss("loss", 0, 4.0)
+    assert logged == [
+        {"loss/object:Cat/forget": 2.0, "erase_step": 0.0},
+        {"loss/object:Cat/retain": 3.0, "erase_step": 0.0},
+        {"loss/object:Cat": 4.0, "erase_step": 0.0},
+    ]
+
+
+@pytest.mark.slow
+def test_every_erase_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    done = bench(
+        write_protocol(tmp_path), tmp_path / "runs", "--erase-seeds", "3,4", "--wandb_args",
+        "mode=offline,name=trial,group=mine",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "tracking stopped" not in done.stdout + done.stderr
+    found = {run["name"]: run for run in map(read, tmp_path.rglob("run-*.wandb"))}
+    assert set(found) == {"trial none", "trial noise", "trial esd seed 3", "trial esd seed 4"}
+    path = next(tmp_path.rglob("smoke/results.json"))
+    for row in read_results(path).rows[-2:]:
+        run = found[f"trial {row.label}"]
+        seed = row.label.rpartition(" ")[2]
+        assert (run["group"], run["config"]["erase_seed"]) == ("mine", int(seed))
+        last = run["history"][-1]
+        assert last["style/fid_minicanvas"] == pytest.approx(row.scores["fid_minicanvas"].value)
+        assert f"style-Mosaic-seed{seed}/sheet/_type" in last
+        assert [step["erase_step"] for step in run["history"] if "erase_step" in step] == [0.0]
+        names = {name for _, files in run["artifacts"] for name in files}
+        assert names == {"smoke/results.json", f"style-Mosaic-seed{seed}/result.json"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("resume=must", "unknown argument of wandb.init 'resume'"),
+        ("nmae=mine", "did you mean name"),
+        ("mode=onlin", "unknown mode of W&B 'onlin'; did you mean online"),
+    ],
+)
+def test_arguments_that_wandb_or_the_benchmark_would_refuse(text, said):
+    with pytest.raises(ValueError, match=said):
+        wandb_arguments([text])
 
 
 def test_arguments_for_wandb():

@@ -36,11 +36,12 @@ def finished(path, patience=30):
 
 
 def read(path):
-    """Return config, history, summary and the names of the artifacts of a run."""
+    """Return names, config, history, summary and the names of the artifacts of a run."""
     found = {"config": {}, "history": [], "summary": {}, "artifacts": [], "id": None}
     for record in finished(path):
         if record.HasField("run"):
             found["id"] = record.run.run_id
+            found |= {"name": record.run.display_name, "group": record.run.run_group}
             for item in record.run.config.update:
                 found["config"][item.key] = json.loads(item.value_json)
         elif record.HasField("history"):

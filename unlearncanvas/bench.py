@@ -161,8 +161,10 @@ def bench(
     from unlearncanvas import terminal
     from unlearncanvas.backdoors import bench as backdoors
     from unlearncanvas.backdoors.protocol import is_backdoor
+    from unlearncanvas.tracking.command import wandb_arguments
 
     sources = Sources(detectors=detectors, dataset=dataset, inception=inception)
+    tracked = wandb_arguments(wandb_args or [])
     together = read_batch_size(batch_size, protocol, model, pick_device(device), dtype)
     if is_backdoor(protocol):
         unused = {
@@ -192,7 +194,7 @@ def bench(
         if dry_run:
             backdoors.preview(poisoned, console)
         else:
-            with open_tracker(wandb or bool(wandb_args), wandb_args or []) as tracker:
+            with open_tracker(wandb or bool(tracked), tracked) as tracker:
                 backdoors.sit(poisoned, console, tracker=tracker)
         return
     plan = make_plan(
@@ -229,21 +231,20 @@ def bench(
         elif ray is not None and terminal.run_on_ray(plan, ray, console):
             console.print("the rest is there; run the same command again for what was given up")
             raise typer.Exit(1)
-        with open_tracker(wandb or bool(wandb_args), wandb_args or []) as tracker:
+        with open_tracker(wandb or bool(tracked), tracked) as tracker:
             terminal.run(plan, console, tracker=tracker)
 
 
 @contextmanager
-def open_tracker(wanted: bool, wandb_args: list[str]) -> "Iterator[Background | None]":
+def open_tracker(wanted: bool, arguments: dict[str, str]) -> "Iterator[Background | None]":
     """Lend Weights & Biases on a thread of its own, or nothing if it is not wanted."""
     if not wanted:
         yield None
         return
     from unlearncanvas.tracking.background import Background
-    from unlearncanvas.tracking.command import wandb_arguments
     from unlearncanvas.tracking.wandb_tracker import WandbTracker
 
-    tracker = Background(WandbTracker(**wandb_arguments(wandb_args)))
+    tracker = Background(WandbTracker(**arguments))
     try:
         yield tracker
     finally:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from filelock import FileLock
 from unlearncanvas.config import ConfiguredEraser, class_name
 from unlearncanvas.digest import digest_json, digest_tensors
 from unlearncanvas.gallery import GalleryRoom
+from unlearncanvas.losses import LossCurves
 from unlearncanvas.memory import peak_memory
 from unlearncanvas.models import (
     Artefact,
@@ -44,6 +45,7 @@ class Workbench:
         dtype: Autocast precision while an eraser works; weights stay float32.
         gallery: Where erasers get their images.
         half: Whether artefacts are stored in half precision; the images are drawn from those.
+        on_loss: Called with name, step and value of losses that an eraser reports.
     """
 
     load: Callable[[], StableDiffusionPipeline]
@@ -52,6 +54,7 @@ class Workbench:
     dtype: torch.dtype
     gallery: GalleryRoom
     half: bool = False
+    on_loss: Callable[[str, int, float], None] = lambda name, step, value: None
 
     def __post_init__(self) -> None:
         self._edited: set[str] = set()
@@ -68,6 +71,7 @@ class Workbench:
         cache_dir: Path,
         sources: Sources = SHIPPED,
         half: bool = False,
+        on_loss: Callable[[str, int, float], None] = lambda name, step, value: None,
     ) -> "Workbench":
         """Return the bench that a protocol's erasures are made on; images are kept in a folder."""
         room = GalleryRoom(
@@ -80,6 +84,7 @@ class Workbench:
             dtype=getattr(torch, protocol.erase_dtype),
             gallery=room,
             half=half,
+            on_loss=on_loss,
         )
 
     def _start_afresh(self) -> None:
@@ -155,6 +160,7 @@ class Workbench:
         )
         with autocast:
             supplied = self.gallery.fulfil(pipe, eraser, task)
+        supplied = replace(supplied, report=LossCurves(on_loss=self.on_loss))
         try:
             with peak_memory(device) as peak, count_work(pipe) as work, autocast:
                 start = time.perf_counter()

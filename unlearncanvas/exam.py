@@ -14,7 +14,6 @@ from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.listener import Listener
-from unlearncanvas.losses import watch_losses
 from unlearncanvas.models import Artefact, base_digest, drop_tensors
 from unlearncanvas.plan import Job, Plan
 from unlearncanvas.reference import open_reference
@@ -65,6 +64,7 @@ class Exam:
             cache_dir=plan.out / protocol.name / "gallery",
             sources=plan.sources,
             half=plan.artefacts == "half",
+            on_loss=self.listener.loss,
         )
         self._studio = Studio(self._load, protocol.sampler)
         self._drawer = ChunkDrawer(
@@ -166,11 +166,10 @@ class Exam:
         """Return a job's artefact and the seals of its chunks, made now where they are missing."""
         what = ", ".join(map(str, job.task.targets))
         label = f"{job.eraser.name} {what}"
-        self.listener.erasing(job.eraser.name, what)
+        self.listener.erasing(self.plan.label(job.eraser, job.task.seed), what)
         artefact = self._all_drawn(job, seeds)
         if artefact is None:
-            with watch_losses(self.listener.loss):
-                artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
+            artefact = self._workbench.artefact(job.eraser, job.task, job.folder)
         return artefact, self._draw(job, artefact, label, seeds)
 
     def _all_drawn(self, job: Job, seeds: Sequence[int]) -> Artefact | None:

@@ -10,8 +10,8 @@ class Listener:
     def erasing(self, eraser: str, what: str) -> None:
         """An erasure starts, or its artefact is looked up."""
 
-    def loss(self, step: int, value: float) -> None:
-        """A loss of the erasure that runs."""
+    def loss(self, name: str, step: int, value: float) -> None:
+        """A loss of the erasure that runs; ``loss``, or its own name where there are several."""
 
     def drawing(self, label: str) -> None:
         """A chunk starts."""
@@ -40,10 +40,10 @@ class Several(Listener):
         for listener in self._listeners:
             listener.erasing(eraser, what)
 
-    def loss(self, step: int, value: float) -> None:
+    def loss(self, name: str, step: int, value: float) -> None:
         """Tell all."""
         for listener in self._listeners:
-            listener.loss(step, value)
+            listener.loss(name, step, value)
 
     def drawing(self, label: str) -> None:
         """Tell all."""

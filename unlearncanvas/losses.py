@@ -1,8 +1,9 @@
-"""Watch the losses of an eraser while it trains, whoever wrote it."""
+"""Losses that an eraser reports while it trains, as curves."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import final
 
 import torch
 from torch import Tensor
@@ -11,33 +12,23 @@ EVERY = 10
 """Losses from one that is read to the next; reading waits for the device."""
 
 
-@contextmanager
-def watch_losses(tell: Callable[[int, float], None], every: int = EVERY) -> Iterator[None]:
-    """Tell number and value of every ``every``-th scalar that gradients are taken of.
+@final
+@dataclass(frozen=True, kw_only=True)
+class LossCurves:
+    """The ``report`` of one erasure's task: one curve a name.
 
-    Both ways are watched, ``torch.autograd.grad`` and ``Tensor.backward``; nothing else changes.
+    Attributes:
+        on_loss: Called with name, step and value of every ``every``-th loss of a name.
+        every: Steps from one value that is read to the next.
     """
-    count = 0
-    own_grad, own_backward = torch.autograd.grad, Tensor.backward
 
-    def see(loss: Any) -> None:
-        nonlocal count
-        one = loss[0] if isinstance(loss, Sequence) and len(loss) == 1 else loss
-        if isinstance(one, Tensor) and one.ndim == 0:
-            if count % every == 0:
-                tell(count, float(one.detach()))
-            count += 1
+    on_loss: Callable[[str, int, float], None]
+    every: int = EVERY
+    _steps: Counter[str] = field(default_factory=Counter, init=False)
 
-    def grad(outputs: Any, *args: Any, **kwargs: Any) -> Any:
-        see(outputs)
-        return own_grad(outputs, *args, **kwargs)
-
-    def backward(self: Tensor, *args: Any, **kwargs: Any) -> None:
-        see(self)
-        own_backward(self, *args, **kwargs)  # type: ignore[no-untyped-call]
-
-    torch.autograd.grad, Tensor.backward = grad, backward  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        torch.autograd.grad, Tensor.backward = own_grad, own_backward  # type: ignore[method-assign]
+    def __call__(self, **losses: Tensor | float) -> None:
+        """Take the losses of one step."""
+        for name, loss in losses.items():
+            if self._steps[name] % self.every == 0:
+                self.on_loss(name, self._steps[name], float(torch.as_tensor(loss).detach()))
+            self._steps[name] += 1

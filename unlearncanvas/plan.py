@@ -101,6 +101,11 @@ class Plan:
         digest = digest_json([self.eraser_folder(eraser).name for eraser in self.erasers])[:8]
         return self.out / self.protocol.name / f"{names}-{digest}" / self.tier
 
+    def label(self, eraser: ConfiguredEraser, seed: int) -> str:
+        """Return the name of an eraser's row; several erasing seeds have a row each."""
+        seeded = len(self.erase_seeds) > 1 and eraser.name not in BASELINES
+        return f"{eraser.name} seed {seed}" if seeded else eraser.name
+
     def result_folder(self, job: Job, target: Concept) -> Path:
         """Return where the result of one target goes."""
         name = f"{target.slug}-seed{job.task.seed}"

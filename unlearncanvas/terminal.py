@@ -34,7 +34,7 @@ from unlearncanvas.protocol import Protocol
 from unlearncanvas.results import RunResults
 from unlearncanvas.share import Share
 from unlearncanvas.tables import tables
-from unlearncanvas.tracking.grid_runs import outcome_of, run_of
+from unlearncanvas.tracking.grid_runs import outcomes_of, runs_of
 from unlearncanvas.tracking.mirror import Mirror
 from unlearncanvas.tracking.tracker import Tracker
 from unlearncanvas.types import Concept, Result
@@ -128,17 +128,14 @@ def run(plan: Plan, console: Console, *, tracker: Tracker | None = None) -> RunR
     silence_libraries()
     say_templates(plan.protocol, plan.erasers, console)
     plan.run_folder().mkdir(parents=True, exist_ok=True)
-    runs = {eraser.name: run_of(plan, eraser) for eraser in plan.erasers}
-    mirror = None if tracker is None else Mirror(tracker, runs)
+    mirror = None if tracker is None else Mirror(tracker, runs_of(plan))
     with bar(plan.num_images(), console) as progress:
         listener = progress if mirror is None else Several([progress, mirror])
         exam = Exam(plan=plan, listener=listener)
         results = exam.run()
     pictures = draw_pictures(plan, exam)
     if mirror is not None:
-        mirror.finish(
-            {item.name: outcome_of(plan, item, results, pictures) for item in plan.erasers}
-        )
+        mirror.finish(outcomes_of(plan, results, pictures))
     for table in tables(results):
         console.print(table)
     console.print(f"results   {plan.run_folder() / 'results.json'}", soft_wrap=True)

@@ -3,7 +3,7 @@
 Imports nothing of ours, so that erasers and metrics can use it without the rest of the benchmark.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
@@ -152,6 +152,10 @@ def require_places(name: str, template: str) -> None:
         raise ValueError(f"{name} must contain {' and '.join(places)}, got {template!r}")
 
 
+def unreported(**losses: Any) -> None:
+    """Take the losses of a step and drop them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Task:
     """What an eraser is asked to do. The protocol fills it, the same for every eraser.
@@ -167,6 +171,8 @@ class Task:
             cannot do without; None where nobody has it.
         templates: How the protocol names concepts in prompts.
         images: What the eraser asked for in ``images``, by its names.
+        report: Takes the losses of one step by name, ``task.report(loss=loss)``, for the curves of
+            a tracker. Every call is a step; an eraser that never calls it has no curve.
     """
 
     targets: tuple[Concept, ...]
@@ -177,6 +183,7 @@ class Task:
     clean_unet: Any = field(default=None, compare=False, repr=False)
     templates: Templates = field(default_factory=Templates)
     images: Mapping[str, Gallery] = field(default_factory=dict, compare=False, repr=False)
+    report: Callable[..., None] = field(default=unreported, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.targets:

@@ -23,7 +23,6 @@ from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.listener import Listener
-from unlearncanvas.losses import watch_losses
 from unlearncanvas.models import Artefact, base_digest
 from unlearncanvas.reference import open_reference
 from unlearncanvas.results import environment
@@ -137,13 +136,13 @@ class BackdoorExam:
             base_digest=digest,
             cache_dir=plan.root / "gallery",
             sources=plan.sources,
+            on_loss=self.listener.loss,
         )
         for eraser in plan.erasers:
             label = f"{eraser.name} {attack.name}"
             self.listener.erasing(eraser.name, attack.name)
             folder = plan.eraser_folder(eraser) / self._room.folder(attack).name
-            with watch_losses(self.listener.loss):
-                artefact = bench.artefact(eraser, self._task(attack, eraser), folder)
+            artefact = bench.artefact(eraser, self._task(attack, eraser), folder)
             made[eraser.name] = artefact
             drawn[eraser.name] = self._draw(
                 label, partial(studio.erased, folder),

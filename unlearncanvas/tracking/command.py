@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from unlearncanvas.config import choose
+
 console = Console()
 
 
@@ -40,13 +42,17 @@ def wandb_arguments(texts: list[str]) -> dict[str, str]:
     """Return ``key=value`` texts as a mapping.
 
     Raises:
-        ValueError: If one is not of that form.
+        ValueError: If one is not of that form, or no argument that a user may choose.
     """
+    from unlearncanvas.tracking.wandb_tracker import ARGUMENTS, MODES
+
     found = {}
     for text in texts:
         for part in text.split(","):
             key, equals, value = part.partition("=")
             if not equals or not key:
                 raise ValueError(f"--wandb_args takes key=value, got {part!r}")
-            found[key] = value
+            found[choose("argument of wandb.init", key, ARGUMENTS)] = value
+    if "mode" in found:
+        choose("mode of W&B", found["mode"], MODES)
     return found

@@ -1,5 +1,6 @@
-"""The style x object exam, as runs of a tracker: one an eraser."""
+"""The style x object exam, as runs of a tracker: one an eraser and erasing seed."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,12 +10,20 @@ from unlearncanvas.results import RunResults
 from unlearncanvas.tracking.tracker import Outcome, Run, flat
 
 
-def run_of(plan: Plan, eraser: ConfiguredEraser) -> Run:
-    """Return an eraser's run in a plan."""
+def runs_of(plan: Plan) -> dict[str, Run]:
+    """Return the runs of a plan by their rows' labels."""
+    return {
+        plan.label(job.eraser, job.task.seed): _run(plan, job.eraser, job.task.seed)
+        for job in plan.jobs()
+    }
+
+
+def _run(plan: Plan, eraser: ConfiguredEraser, seed: int) -> Run:
+    label, folder = plan.label(eraser, seed), plan.eraser_folder(eraser) / plan.tier
     return Run(
-        name=eraser.name,
+        name=label,
         group=plan.protocol.name,
-        folder=plan.eraser_folder(eraser) / plan.tier,
+        folder=folder if label == eraser.name else folder / f"tracked-seed{seed}",
         config={
             "settings": eraser.settings,
             "version": eraser.version,
@@ -25,33 +34,33 @@ def run_of(plan: Plan, eraser: ConfiguredEraser) -> Run:
             "tier": plan.tier,
             "targets": list(map(str, plan.targets)),
             "seeds": list(plan.seeds),
+            "erase_seed": seed,
         },
     )
 
 
-def outcome_of(
-    plan: Plan, eraser: ConfiguredEraser, results: RunResults, pictures: Sequence[Path]
-) -> Outcome:
-    """Return what an eraser ended with: its scores, its pictures and the common ones, its files."""
-    folder, common = plan.eraser_folder(eraser), plan.run_folder()
-    own = [path for path in pictures if path.is_relative_to(folder)]
-    shared = [path for path in pictures if path.parent == common]
-    files = [plan.out / path for path in results.results]
-    return Outcome(
-        scores=scores_of(results, eraser.name),
-        pictures=named(dict.fromkeys([*own, *shared])),
-        files=[
-            common / "results.json",
-            *(path for path in files if path.is_relative_to(folder)),
-        ],
-    )
+def outcomes_of(plan: Plan, results: RunResults, pictures: Sequence[Path]) -> dict[str, Outcome]:
+    """Return what every run ended with, by label: its own pictures and files, and the common."""
+    folders: dict[str, set[Path]] = defaultdict(set)
+    for job in plan.jobs():
+        own = {plan.result_folder(job, target) for target in job.targets}
+        folders[plan.label(job.eraser, job.task.seed)] |= own
+    common, files = plan.run_folder(), [plan.out / path for path in results.results]
+    return {
+        label: Outcome(
+            scores=scores_of(results, label),
+            pictures=named(path for path in pictures if path.parent in {*own, common}),
+            files=[common / "results.json", *(path for path in files if path.parent in own)],
+        )
+        for label, own in folders.items()
+    }
 
 
-def scores_of(results: RunResults, eraser: str) -> dict[str, float]:
-    """Return an eraser's mean scores with their intervals, and its cost."""
+def scores_of(results: RunResults, label: str) -> dict[str, float]:
+    """Return a row's mean scores with their intervals, and its cost."""
     found: dict[str, float] = {}
     for row in results.rows:
-        if row.label.split()[0] != eraser:
+        if row.label != label:
             continue
         for name, score in row.scores.items():
             found |= flat(f"{row.kind}/{name}", score)

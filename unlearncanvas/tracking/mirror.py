@@ -33,9 +33,10 @@ class Mirror(Listener):
             self._open.add(eraser)
         self._eraser, self._what = eraser, what
 
-    def loss(self, step: int, value: float) -> None:
-        """Log it under the target's name."""
-        self._log({f"loss/{self._what}": value, "erase_step": float(step)})
+    def loss(self, name: str, step: int, value: float) -> None:
+        """Log it under the target's name, and its own where there are several."""
+        key = f"loss/{self._what}" if name == "loss" else f"loss/{self._what}/{name}"
+        self._log({key: value, "erase_step": float(step)})
 
     def drawn(self, count: int) -> None:
         """Log how many images there are, every few seconds."""

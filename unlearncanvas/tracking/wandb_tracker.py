@@ -14,6 +14,9 @@ PROJECT = "unlearncanvas"
 SECONDS = 30
 """To reach the server when a run starts."""
 KEPT = "wandb-id"
+ARGUMENTS = ("project", "entity", "group", "name", "job_type", "mode", "notes", "tags")
+"""Of ``wandb.init``, what a user may choose; the others are this module's."""
+MODES = ("online", "offline", "disabled")
 
 
 @final
@@ -26,7 +29,7 @@ class WandbTracker(Tracker):
     """
 
     def __init__(self, **arguments: str) -> None:
-        """Keep arguments for ``wandb.init``, such as ``project``, ``entity``, ``tags``."""
+        """Keep the user's ``ARGUMENTS``; ``name`` goes before the name of every run."""
         self._arguments: dict[str, Any] = {"project": PROJECT, **arguments}
         if "tags" in arguments:
             self._arguments["tags"] = arguments["tags"].split(";")
@@ -39,17 +42,18 @@ class WandbTracker(Tracker):
         os.environ.setdefault("WANDB_DATA_DIR", str(run.folder))
         import wandb
 
+        chosen = {"group": run.group, **self._arguments}
+        if "mode" not in chosen:
+            chosen["mode"] = _mode(wandb)
+        chosen["name"] = " ".join([*filter(None, [chosen.get("name")]), run.name])
         self._runs[run.name] = wandb.init(
-            name=run.name,
-            group=run.group,
             config=dict(run.config),
             dir=str(run.folder),
             id=_kept_id(run.folder),
             resume="allow",
             reinit="create_new",
-            mode=_mode(wandb),
             settings=wandb.Settings(init_timeout=SECONDS, silent=True, console="off"),
-            **self._arguments,
+            **chosen,
         )
 
     def log(self, name: str, values: Mapping[str, float]) -> None:
