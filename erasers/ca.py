@@ -30,7 +30,7 @@ from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_positive
 from erasers.latents import batches, denoising_loss, encode, squared_error, texts
 from erasers.parameter_groups import ParameterGroup, parameter_group
-from erasers.prompts import ContextTemplates
+from erasers.prompts import ContextTemplates, renamed
 from erasers.training import descend, trainable
 from unlearncanvas.types import Concept, GeneratedImages, ImageRequest, Task
 
@@ -148,4 +148,4 @@ class CA(ContextTemplates, Eraser):
         source = self._source(task)
         if source == target:
             return f"{prompt.rstrip('.')}, in the style of {self.prompt(target, task)}"
-        return prompt.replace(source.words, target.words)
+        return renamed(prompt, [source], target.words, others=task.retain)

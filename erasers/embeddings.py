@@ -14,8 +14,8 @@ class Embedding(NamedTuple):
 
     Attributes:
         tokens: Last hidden state, padded to the encoder's length, [token, emb].
-        last_subject: Index of the last token of the words themselves; the start token (0) for an
-            empty prompt.
+        last_subject: Index of the last token of the name in the prompt; the start token (0) for an
+            empty one. The releases take the last token of the prompt: theirs end with the name.
     """
 
     tokens: Float[Tensor, "token emb"]
@@ -23,8 +23,16 @@ class Embedding(NamedTuple):
 
 
 @torch.no_grad()
-def embed(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> list[Embedding]:
-    """Return the embeddings of the prompts, in full precision even under autocast."""
+def embed(
+    pipe: StableDiffusionPipeline, prompts: Sequence[str], names: Sequence[str] | None = None
+) -> list[Embedding]:
+    """Return the embeddings of the prompts, in full precision even under autocast.
+
+    Args:
+        pipe: Whose text encoder.
+        prompts: One or more.
+        names: The name in each prompt; None where each prompt is a name itself.
+    """
     encoded = pipe.tokenizer(
         list(prompts),
         padding="max_length",
@@ -35,6 +43,9 @@ def embed(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> list[Embeddi
     with torch.autocast(pipe.device.type, enabled=False):
         hidden = pipe.text_encoder(encoded.input_ids.to(pipe.device)).last_hidden_state
     last = (encoded.attention_mask.sum(dim=1) - 2).tolist()
+    if names is not None:
+        pairs = zip(prompts, names, strict=True)
+        last = [name_columns(pipe, prompt, name)[-1] if name else 0 for prompt, name in pairs]
     return [Embedding(tokens, index) for tokens, index in zip(hidden, last, strict=True)]
 
 
@@ -54,6 +65,22 @@ def word_columns(pipe: StableDiffusionPipeline, prompt: str, words: str) -> list
         if ids[start : start + len(wanted)] == wanted
         for offset in range(len(wanted))
     ]
+
+
+def name_columns(pipe: StableDiffusionPipeline, prompt: str, words: str) -> list[int]:
+    """Return the token positions of a name in a prompt that is to hold it.
+
+    Raises:
+        ValueError: If it does not.
+    """
+    found = word_columns(pipe, prompt, words)
+    if not found:
+        tokens = pipe.tokenizer.tokenize
+        raise ValueError(
+            f"the tokens of {words!r} are not in the prompt {prompt!r}: expected {tokens(words)} "
+            f"in {tokens(prompt)}; write {{words}} in the template as a word of its own"
+        )
+    return found
 
 
 def end_columns(pipe: StableDiffusionPipeline, prompt: str) -> list[int]:

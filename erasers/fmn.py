@@ -27,7 +27,7 @@ from torch import Tensor
 from erasers.attention_capture import captured_cross_attention
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_positive
-from erasers.embeddings import embed, end_columns, word_columns
+from erasers.embeddings import embed, name_columns
 from erasers.latents import LatentImages, batches, encode
 from erasers.parameter_groups import ParameterGroup, parameter_group
 from erasers.prompts import PromptTemplates
@@ -44,7 +44,8 @@ class FMN(PromptTemplates, Eraser):
     Attributes:
         parameters: Trained subset: ``full`` or ``x``, the cross-attention alone.
         per_cell: Images of each cell that shows the target.
-        end_too: Also the columns of the end token and of the padding.
+        end_too: Also the columns of the end token: in Stable Diffusion 1, which pads with it, to
+            the last one; in Stable Diffusion 2 one.
         inversion_steps: Steps of textual inversion; 0 keeps the plain words.
         inversion_lr: Learning rate of the inversion.
         inversion_vectors: Vectors that it finds.
@@ -129,11 +130,16 @@ class FMN(PromptTemplates, Eraser):
             )  # fmt: skip
             with torch.no_grad():
                 text = embed_vectors(pipe, placed, vectors)
-            columns = placed.columns
+            columns, ids = placed.columns, placed.ids[0].tolist()
         else:
             text = embed(pipe, [prompt])[0].tokens[None]
-            columns = word_columns(pipe, prompt, target.words)
-        return text, columns + (end_columns(pipe, prompt) if self.end_too else [])
+            columns = name_columns(pipe, prompt, target.words)
+            ids = pipe.tokenizer(
+                prompt, padding="max_length", max_length=text.shape[1], truncation=True
+            ).input_ids
+        end = pipe.tokenizer.eos_token_id
+        ends = [row for row, token in enumerate(ids) if token == end and row not in columns]
+        return text, columns + (ends if self.end_too else [])
 
 
 def resteering_loss(

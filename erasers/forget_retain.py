@@ -12,6 +12,7 @@ from torch import Tensor
 from erasers.checks import require_at_least_one, require_positive
 from erasers.latents import Noised, batches, encode, first_batch, squared_error, texts
 from erasers.parameter_groups import ParameterGroup
+from erasers.prompts import renamed
 from unlearncanvas.types import ImageRequest, RealImages, Task
 
 
@@ -117,9 +118,7 @@ def anchored(prompt: str, task: Task) -> str:
     """Return the prompt with the anchor's words for the target's; empty without an anchor."""
     if task.anchor is None:
         return ""
-    for target in task.targets:
-        prompt = prompt.replace(target.words, task.anchor.words)
-    return prompt
+    return renamed(prompt, task.targets, task.anchor.words, others=task.retain)
 
 
 def relabelling_loss(unet: UNet2DConditionModel, batch: Captioned) -> Float[Tensor, ""]:

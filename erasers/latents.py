@@ -73,7 +73,7 @@ def encode(pipe: StableDiffusionPipeline, gallery: Gallery) -> LatentImages:
         latents = pipe.vae.encode(images).latent_dist
         means.append(latents.mean.float() * pipe.vae.config.scaling_factor)
         stds.append(latents.std.float() * pipe.vae.config.scaling_factor)
-    scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    scheduler = DDIMScheduler.from_config(pipe.scheduler.config, clip_sample=False)
     return LatentImages(mean=torch.cat(means), std=torch.cat(stds), scheduler=scheduler)
 
 

@@ -36,7 +36,7 @@ def partial_sample(
     Returns the latents after i steps with ``t = scheduler.timesteps[i]``, which is their level
     exactly. The released LDM code labels them 39 to 58 training steps too noisy.
     """
-    scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    scheduler = DDIMScheduler.from_config(pipe.scheduler.config, clip_sample=False)
     scheduler.set_timesteps(num_inference_steps, device=unet.device)
     index = int(
         torch.randint(num_inference_steps, (), generator=generator, device=generator.device)

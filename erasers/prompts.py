@@ -1,5 +1,7 @@
 """A concept as a prompt: the protocol's templates, unless the eraser's settings replace them."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from unlearncanvas.types import Concept, Task, require_places
@@ -58,3 +60,27 @@ class ContextTemplates(PromptTemplates):
             template.replace("{words}", concept.words).replace("{other}", other.words)
             for other in others
         ]
+
+
+def renamed(
+    prompt: str, concepts: Sequence[Concept], name: str, *, others: Sequence[Concept] = ()
+) -> str:
+    """Return the prompt with ``name`` wherever it names one of the concepts.
+
+    Whole words only, in any case, with spaces or underscores between them, and never inside a
+    longer name of the concepts or the others: Sea is not in "Blossom Season", and Sketch not in
+    "Artist Sketch" where that is a concept of its own. A plural is another word.
+    """
+    wanted = {_folded(concept.words) for concept in concepts}
+    known = sorted(wanted | {_folded(other.words) for other in others}, key=len, reverse=True)
+    pattern = "|".join(re.escape(words).replace(r"\ ", "[ _]") for words in known)
+    return re.sub(
+        rf"(?<!\w)(?:{pattern})(?!\w)",
+        lambda found: name if _folded(found[0]) in wanted else found[0],
+        prompt,
+        flags=re.IGNORECASE,
+    )
+
+
+def _folded(words: str) -> str:
+    return words.replace("_", " ").lower()

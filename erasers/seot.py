@@ -101,8 +101,16 @@ class Suppression:
         self._busy = False
 
     @torch.no_grad()
-    def remember(self, prompts: Sequence[str], embeddings: Float[Tensor, "b token emb"]) -> None:
-        """Work out the embeddings of the prompts that the pipeline has just encoded."""
+    def remember(
+        self, prompts: Sequence[str] | None, embeddings: Float[Tensor, "b token emb"]
+    ) -> None:
+        """Work out the embeddings of the prompts that the pipeline has just encoded.
+
+        Embeddings without a prompt name no target: they are left alone, unless they are those of
+        the last prompt.
+        """
+        if prompts is None:
+            return
         pipe = self._pipe
         self._columns = [
             [column for words in self._targets for column in word_columns(pipe, prompt, words)]

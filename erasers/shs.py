@@ -19,7 +19,7 @@ and 3 to retain.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -50,7 +50,7 @@ class SHS(ForgetRetain, Eraser):
 
     Attributes:
         share: Part of the trimmed weights that is drawn anew, (0, 1].
-        trimmed: Subset of the UNet that may be trimmed, inside ``parameters``.
+        trimmed: Subset of the UNet that may be trimmed, inside ``parameters``; norms never are.
         reset_std: Standard deviation of the new weights; biases become 0.
         trim_batches: Batches of target images behind the sensitivity.
         alpha: Weight of L_u in the repair; >= 0.
@@ -84,7 +84,8 @@ class SHS(ForgetRetain, Eraser):
             pipe, task, batch_size=self.batch_size, generator=generator,
             always_first=self.as_released,
         )  # fmt: skip
-        with trainable(pipe.unet, parameter_group(pipe.unet, self.trimmed)) as parameters:
+        trimmed = resettable(parameter_group(pipe.unet, self.trimmed))
+        with trainable(pipe.unet, trimmed) as parameters:
             self._trim(pipe, parameters, forget, generator)
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
@@ -119,6 +120,15 @@ class SHS(ForgetRetain, Eraser):
                 shape, device = weight.shape, generator.device
                 drawn = std * torch.randn(shape, generator=generator, device=device)
                 weight.copy_(torch.where(mask, drawn, weight))
+
+
+def resettable(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Return the parameters of layers whose weight has two dimensions or more: of no norm."""
+    return {
+        name: weight
+        for name, weight in parameters.items()
+        if parameters[f"{name.rpartition('.')[0]}.weight"].ndim > 1
+    }
 
 
 def project(gradient: Sequence[Tensor], constraint: Sequence[Tensor]) -> list[Tensor]:

@@ -100,9 +100,9 @@ class SPM(PromptTemplates, Eraser):
         """Attach one adapter a target to ``pipe.unet``, train it, and gate it by the prompt."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         gates = {}
-        for target in task.targets:
+        for target, adapter_name in adapter_names(task.targets).items():
             gate = Gate()
-            adapters = attach(pipe.unet, adapter_name(target), rank=self.rank, gate=gate)
+            adapters = attach(pipe.unet, adapter_name, rank=self.rank, gate=gate)
             for adapter in adapters.values():
                 adapter.start(generator)
             names = [f"{path}.{factor}" for path in adapters for factor in ("down", "up")]
@@ -117,9 +117,9 @@ class SPM(PromptTemplates, Eraser):
     ) -> None:
         """Attach the stored adapters and gate them by the prompt."""
         gates = {}
-        for target in task.targets:
+        for target, adapter_name in adapter_names(task.targets).items():
             gates[target] = Gate()
-            attach(pipe.unet, adapter_name(target), rank=self.rank, gate=gates[target])
+            attach(pipe.unet, adapter_name, rank=self.rank, gate=gates[target])
         load_tensors(pipe, tensors)
         self._install(pipe, gates)
 
@@ -181,8 +181,19 @@ class Transport:
         self._tokens = self._words(target.words)
         self._embedding = embed(pipe, [target.words])[0].tokens
 
-    def __call__(self, prompts: Sequence[str], embeddings: Float[Tensor, "b token emb"]) -> None:
-        """Set the gate's rows."""
+    def __call__(
+        self, prompts: Sequence[str] | None, embeddings: Float[Tensor, "b token emb"]
+    ) -> None:
+        """Set the gate's rows.
+
+        Raises:
+            ValueError: If there are no words to compare with the target's.
+        """
+        if prompts is None:
+            raise ValueError(
+                "facilitated transport needs the words of a prompt, got embeddings alone; give "
+                "prompt in place of prompt_embeds, or set transport=false"
+            )
         overlaps = [
             len(self._words(prompt) & self._tokens) / len(self._tokens) for prompt in prompts
         ]
@@ -218,6 +229,17 @@ def random_anchors(
     return torch.stack(kept)
 
 
-def adapter_name(target: Concept) -> str:
-    """Return the name of a target's adapter, without what a module's name cannot hold."""
-    return "spm_" + re.sub(r"\W", "_", f"{target.kind}_{target.name}")
+def adapter_names(targets: Sequence[Concept]) -> dict[Concept, str]:
+    """Return a name for each target's adapter, without what a module's name cannot hold.
+
+    Names that this makes equal are numbered, in the order of the targets.
+    """
+    names: dict[Concept, str] = {}
+    for target in targets:
+        name = plain = "spm_" + re.sub(r"\W", "_", f"{target.kind}_{target.name}")
+        number = 1
+        while name in names.values():
+            number += 1
+            name = f"{plain}_{number}"
+        names[target] = name
+    return names

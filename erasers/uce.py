@@ -10,7 +10,9 @@ lam the pull towards the original. No images, no training.
 Source: Gandikota et al. 2024 (arXiv 2308.14761), equation 7; rohitgandikota/unified-concept-editing
 @ f7222e6 (2023) and @ 28c81ed (2025). How this differs: the ridge lam I is not in the printed
 equation, it comes from TIME (arXiv 2303.08084) and from both releases; sums and solve are float64,
-the releases invert in float32. As v_i = W a_i, W' = W B A^-1 with A, B the same for every layer.
+the releases invert in float32. They take the last token of a prompt, which in their prompts is the
+name's ("Van Gogh", "painting by Van Gogh"); here the name's own last token is found wherever the
+template has it. As v_i = W a_i, W' = W B A^-1 with A, B the same for every layer.
 """
 
 from dataclasses import dataclass
@@ -38,7 +40,8 @@ class UCE(PromptTemplates, Eraser):
 
     Attributes:
         tokens: Which tokens of target and anchor are paired: ``subject_to_end`` (2023: from the
-            last word to the end of the padding) or ``last_subject`` (2025: that token alone).
+            last token of the name to the end of the padding) or ``last_subject`` (2025: that token
+            alone).
         erase_scale: s_e, weight of each target token; > 0.
         retain_scale: s_r, weight of each retained token; >= 0. None is max(0.1, 1 / number of
             retained prompts), as released.
@@ -65,11 +68,15 @@ class UCE(PromptTemplates, Eraser):
     @torch.no_grad()
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the ``attn2.to_k`` and ``attn2.to_v`` weights of ``pipe.unet``."""
-        anchor_prompt = "" if task.anchor is None else self.prompt(task.anchor, task)
-        prompts = [self.prompt(target, task) for target in task.targets]
-        anchor, *targets = embed(pipe, [anchor_prompt, *prompts])
-        retained = embed(pipe, ["", *(self.prompt(concept, task) for concept in task.retain)])
-        pairs = [token_pairs(target, anchor, self.tokens) for target in targets]
+        anchors = () if task.anchor is None else (task.anchor,)
+        concepts = list(dict.fromkeys((*task.targets, *anchors, *task.retain)))
+        prompts = [self.prompt(concept, task) for concept in concepts]
+        names = [concept.words for concept in concepts]
+        nothing, *found = embed(pipe, ["", *prompts], ["", *names])
+        named = dict(zip(concepts, found, strict=True))
+        anchor = named[task.anchor] if task.anchor else nothing
+        pairs = [token_pairs(named[target], anchor, self.tokens) for target in task.targets]
+        retained = [nothing, *(named[concept] for concept in task.retain)]
         if self.tokens == "last_subject":
             retain = torch.stack([item.tokens[item.last_subject] for item in retained])
         else:

@@ -143,6 +143,26 @@ def test_inversion_learns_vectors_and_nothing_else(room, pipe, task):
         assert torch.equal(one, two)
 
 
+def test_a_name_that_its_prompt_does_not_hold_is_an_error(room, pipe, task):
+    eraser = FMN(**SMALL, style_prompt="{words}s")
+    with pytest.raises(ValueError, match="tokens of 'Pop Art' are not in the prompt 'Pop Arts'"):
+        eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+
+
+@pytest.mark.parametrize(("pad", "ends"), [(None, 75), ("!", 1)])
+@pytest.mark.parametrize("vectors", [0, 4])
+def test_the_end_s_columns_are_those_of_the_end_token(room, pipe, task, pad, ends, vectors):
+    if pad is not None:  # as Stable Diffusion 2 pads
+        pipe.tokenizer.pad_token = pad
+    settings = {"inversion_steps": min(1, vectors), "inversion_vectors": vectors or 4}
+    eraser = FMN(**SMALL, style_prompt="{words}", end_too=True, **settings)
+    images = encode(pipe, room.fulfil(pipe, eraser, task).images["style:Pop Art"])
+    _, columns = eraser._name(pipe, task.target, task, images, torch.Generator())
+    count = vectors or 2
+    last = count + 1 + ends if pad else 77
+    assert columns == list(range(1, last))
+
+
 def test_impossible_settings_are_refused():
     with pytest.raises(ValueError, match="inversion_steps must be >= 0, got -1"):
         FMN(inversion_steps=-1)

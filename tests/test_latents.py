@@ -4,10 +4,13 @@ import itertools
 
 import pytest
 import torch
-from diffusers import DDIMScheduler
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, PNDMScheduler
 
 from erasers.latents import batches, encode, first_batch, texts
-from tests.transcription import noised
+from erasers.partial_sampling import partial_sample
+from tests.transcription import hidden, noised
+from unlearncanvas.protocol import load_protocol
+from unlearncanvas.sample import build_scheduler
 from unlearncanvas.types import Gallery
 
 
@@ -36,6 +39,31 @@ def test_a_velocity_model_is_asked_for_the_velocity(pipe, gallery):
     x_0 = (x_t - (1 - alpha).sqrt() * noise) / alpha.sqrt()
     velocity = alpha.sqrt() * noise - (1 - alpha).sqrt() * x_0
     torch.testing.assert_close(found.goal, velocity, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("cls", [PNDMScheduler, DPMSolverMultistepScheduler])
+def test_latents_of_a_pipeline_saved_with_another_scheduler_are_not_clipped(pipe, gallery, cls):
+    """Its config names no ``clip_sample``, and that of DDIM is True unless it is told."""
+    said = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
+    extra = {"set_alpha_to_one": False} if cls is PNDMScheduler else {}
+    text = hidden(pipe, "Cat")
+    own = DDIMScheduler(clip_sample=False, set_alpha_to_one=False, steps_offset=1, **said)
+
+    def latents(scheduler):
+        pipe.scheduler = scheduler
+        found = partial_sample(
+            pipe, pipe.unet, concept=text, empty=text, guidance_scale=1.0,
+            num_inference_steps=50, generator=torch.Generator().manual_seed(6),
+        )  # fmt: skip
+        sampler = load_protocol("mini").sampler.model_copy(update={"scheduler": "DDIMScheduler"})
+        return found, build_scheduler(pipe, sampler), encode(pipe, gallery).scheduler
+
+    (x_t, t), *built = latents(own)
+    (other, level), *found = latents(cls(steps_offset=1, **extra, **said))
+    assert t == level < 500
+    torch.testing.assert_close(other, x_t, rtol=1e-3, atol=1e-3)
+    assert x_t.std() > 1
+    assert not any(scheduler.config.clip_sample for scheduler in (*built, *found))
 
 
 def test_every_image_is_seen_once_an_epoch_in_changing_order():

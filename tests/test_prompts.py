@@ -9,7 +9,9 @@ import pytest
 from rich.console import Console
 
 from erasers.base import Eraser
+from erasers.ca import CA
 from erasers.esd import ESD
+from erasers.forget_retain import anchored
 from unlearncanvas.backdoors.protocol import load_backdoor_protocol
 from unlearncanvas.backdoors.sheets import removal_task
 from unlearncanvas.config import find_config, load_eraser, names, read_yaml
@@ -144,6 +146,33 @@ def test_a_run_names_the_templates_and_whose_they_are():
         "object_context 'A {words} image in {other} style.'; uce has its own: style_prompt "
         "'[b] {words}'\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("target", "prompt", "expected"),
+    [
+        ("Sea", "A Sea image in Blossom Season style.", "A Cats image in Blossom Season style."),
+        ("Sea", "a sea image in Seasons style", "a Cats image in Seasons style"),
+        ("Sandwiches", "A Sandwiches image, Sandwich.", "A Cats image, Sandwich."),
+        ("Van Gogh", "A Dog image in Van_Gogh style", "A Dog image in Cats style"),
+        ("Sketch", "A Sketch image in Artist Sketch style", "A Cats image in Artist Sketch style"),
+        ("Sun", "Sun-lit Sunday, sun.", "Cats-lit Sunday, Cats."),
+    ],
+)
+def test_a_name_is_replaced_as_whole_words_and_inside_no_longer_name(target, prompt, expected):
+    others = [Concept(kind="style", name=name) for name in ("Blossom Season", "Artist Sketch")]
+    cats, told = Concept(kind="object", name="Cats"), Concept(kind="object", name=target)
+    task = Task(targets=(told,), anchor=cats, retain=(cats, *others))
+    assert anchored(prompt, task) == expected
+    swapped = Task(targets=(cats,), anchor=told, retain=(told, *others))
+    assert CA().target_prompt(prompt, cats, swapped) == expected
+
+
+def test_the_names_of_joint_targets_are_replaced_side_by_side():
+    names = ("Sketch", "Artist Sketch", "Photograph")
+    targets = tuple(Concept(kind="style", name=name) for name in names)
+    task = Task(targets=targets, anchor=Concept(kind="style", name="Artist Photograph"))
+    assert anchored("Artist Sketch, Sketch", task) == "Artist Photograph, Artist Photograph"
 
 
 def test_every_shipped_protocol_brings_templates():

@@ -79,6 +79,16 @@ def test_biases_that_are_trimmed_become_zero(room, tiny_base, pipe, task):
     assert pipe.unet.conv_in.weight.std() == pytest.approx(0.05, rel=0.1)
 
 
+def test_norms_are_never_reset(room, tiny_base, pipe, task):
+    eraser = SHS(**{**SMALL, "trimmed": "full"}, steps=1, lr=1e-9, share=1.0)
+    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+    before = tiny_base.unet.state_dict()
+    norms = [name for name in before if "norm" in name]
+    for name, weight in pipe.unet.state_dict().items():
+        assert torch.equal(weight, before[name]) == (name in norms), name
+    assert len(norms) > 20
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

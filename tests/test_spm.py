@@ -193,6 +193,31 @@ def test_several_adapters_on_one_pipeline_add_up(tiny_base):
     assert np.array_equal(draw(pipe, "Cat"), draw(fresh, "Cat"))
 
 
+def test_joint_targets_of_like_names_have_an_adapter_each(tiny_base):
+    pipe, fresh = copy.deepcopy(tiny_base), copy.deepcopy(tiny_base)
+    names = ("a.b", "a-b", "a_b_2", "a_b")
+    task = Task(targets=tuple(Concept(kind="style", name=name) for name in names))
+    settings = {**SMALL, "steps": 2, "lr": 5e-2, "num_anchors": 1, "transport": False}
+    SPM(**settings).erase(pipe, task)
+    added = {key: tensor for key, tensor in snapshot(pipe).items() if ".spm_" in key}
+    first = "unet.down_blocks.0.attentions.0.proj_in.spm_style_a_b"
+    ups = [added[f"{first}{suffix}.up"] for suffix in ("", "_2", "_2_2", "_3")]
+    assert all(up.any() for up in ups)
+    assert not any(torch.equal(ups[0], up) for up in ups[1:])
+    SPM(**settings).restore(fresh, task, added)
+    assert np.array_equal(draw(pipe, "Cat"), draw(fresh, "Cat"))
+
+
+def test_embeddings_without_words_are_refused_rather_than_gated_by_the_last_prompt(trained):
+    draw(trained, "Pop Art")
+    embeds = hidden(trained, "A Cat image.")
+    with pytest.raises(ValueError, match="needs the words of a prompt, got embeddings alone"):
+        trained(
+            prompt_embeds=embeds, negative_prompt_embeds=embeds, num_inference_steps=2,
+            height=32, width=32, output_type="np",
+        )  # fmt: skip
+
+
 def test_impossible_settings_are_refused():
     with pytest.raises(ValueError, match="rank must be >= 1, got 0"):
         SPM(rank=0)

@@ -56,6 +56,17 @@ def test_an_anchor_equal_to_the_target_changes_nothing():
 
 
 def test_token_policies(pipe):
+    prompts = ["A Cat image in Pop Art style.", "An image in Photo style."]
+    target, anchor, alone, nothing = embed(
+        pipe, [*prompts, "Pop Art", ""], ["Pop Art", "Photo", "Pop Art", ""]
+    )
+    assert (target.last_subject, anchor.last_subject) == (6, 4)
+    assert (alone.last_subject, nothing.last_subject) == (2, 0)
+    ours, theirs = token_pairs(target, anchor, "subject_to_end")
+    assert torch.equal(ours, target.tokens[6:])  # Art style . and the end
+    assert torch.equal(theirs, anchor.tokens[4:75])
+    with pytest.raises(ValueError, match=r"'Mosaic' are not in the prompt 'Pop Art': .*pop</w>"):
+        embed(pipe, ["Pop Art"], ["Mosaic"])
     target, anchor = embed(pipe, ["Pop Art", "Photo"])
     assert (target.last_subject, anchor.last_subject) == (2, 1)
     ours, theirs = token_pairs(target, anchor, "subject_to_end")
@@ -72,15 +83,16 @@ def test_erase_is_the_equation_written_out(pipe, task):
     before = copy.deepcopy(pipe.unet.state_dict())
     UCE(tokens="last_subject", erase_scale=2.0, retain_scale=0.4, lam=0.3).erase(pipe, task)
 
-    def token(prompt):
+    def token(prompt, words):
         ids = pipe.tokenizer(
             prompt, padding="max_length", max_length=77, return_tensors="pt"
         ).input_ids
-        last = len(pipe.tokenizer(prompt).input_ids) - 2
+        last = len(pipe.tokenizer(words).input_ids) - 2  # the prompts begin with the name
         return pipe.text_encoder(ids).last_hidden_state[0, last].double().detach()
 
-    c, a = token("Pop Art style"), token("Photo style")
-    kept = [token(text) for text in ("", "Photo style", "Mosaic style", "Cat")]
+    c, a = token("Pop Art style", "Pop Art"), token("Photo style", "Photo")
+    retained = [("", ""), ("Photo style", "Photo"), ("Mosaic style", "Mosaic"), ("Cat", "Cat")]
+    kept = [token(*pair) for pair in retained]
     for name, weight in pipe.unet.state_dict().items():
         if not (".attn2.to_k." in name or ".attn2.to_v." in name):
             continue

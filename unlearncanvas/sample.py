@@ -56,11 +56,15 @@ class NoiseSource:
 
 
 def build_scheduler(pipe: StableDiffusionPipeline, sampler: Sampler) -> diffusers.SchedulerMixin:
-    """Return a fresh scheduler of the protocol's class, with the pipeline's noise schedule."""
+    """Return a fresh scheduler of the protocol's class, with the pipeline's noise schedule.
+
+    Latents are not confined to [-1, 1]: a config that does not say so would get the class's
+    default, which clips in some classes.
+    """
     cls = getattr(diffusers, sampler.scheduler, None)
     if cls is None:
         raise ValueError(f"diffusers has no scheduler {sampler.scheduler!r}")
-    scheduler = cls.from_config(pipe.scheduler.config)
+    scheduler = cls.from_config(pipe.scheduler.config, clip_sample=False)
     scheduler.set_timesteps(sampler.num_inference_steps, device=pipe.device)
     return scheduler
 

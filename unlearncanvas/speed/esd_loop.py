@@ -15,7 +15,7 @@ def plain_esd(pipe: StableDiffusionPipeline, eraser: ESD, prompt: str, seed: int
     frozen = copy.deepcopy(pipe.unet).requires_grad_(False)
     trained = [weight for name, weight in pipe.unet.named_parameters() if ".attn2." in name]
     optimizer = torch.optim.Adam([weight.requires_grad_(True) for weight in trained], lr=eraser.lr)
-    scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
+    scheduler = DDIMScheduler.from_config(pipe.scheduler.config, clip_sample=False)
     scheduler.set_timesteps(eraser.num_inference_steps, device=pipe.device)
     side, channels = pipe.unet.config.sample_size, pipe.unet.config.in_channels
     for _ in range(eraser.steps):
