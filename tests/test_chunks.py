@@ -1,5 +1,7 @@
 """A chunk exists when it is sealed, and only then."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -48,19 +50,41 @@ def test_what_is_written_comes_back(chunk):
     assert set(chunk.read().column_names) >= {"sha256", "style_prob", "object_prob", "prompt"}
 
 
-@pytest.mark.parametrize("damage", ["truncate", "remove", "seal", "key"])
+@pytest.mark.parametrize(
+    "damage",
+    ["truncate", "remove", "seal", "key", "count", "seconds", "torn picture", "no picture"],
+)
 def test_damage_is_noticed(chunk, damage):
-    chunk.write(table()[0], seconds=1)
+    chunk.write(table()[0], seconds=1, picture=b"a small picture")
     if damage == "truncate":
         chunk.path.write_bytes(chunk.path.read_bytes()[:-1])
     elif damage == "remove":
         chunk.path.unlink()
     elif damage == "seal":
         chunk.seal_path.write_text("{")
+    elif damage == "torn picture":
+        chunk.picture_path.write_bytes(b"a small pic")
+    elif damage == "no picture":
+        chunk.picture_path.unlink()
     else:
-        chunk.seal_path.write_text(chunk.seal_path.read_text().replace("a" * 64, "b" * 64))
+        changes = {
+            "key": ("a" * 64, "b" * 64),
+            "count": ('"num_images":4', '"num_images":5'),
+            "seconds": ('"seconds":1.0', '"seconds":2.0'),
+        }
+        text = chunk.seal_path.read_text()
+        chunk.seal_path.write_text(text.replace(*changes[damage]))
+        assert chunk.seal_path.read_text() != text
     assert chunk.seal() is None
     assert chunk.damaged()
+
+
+def test_a_seal_without_a_digest_of_its_own_is_one_of_an_older_version(chunk):
+    chunk.write(table()[0], seconds=1)
+    old = json.loads(chunk.seal_path.read_text())
+    del old["record_digest"], old["picture_sha256"]
+    chunk.seal_path.write_text(json.dumps(old))
+    assert chunk.seal().num_images == 4
 
 
 def test_a_missing_image_is_an_error_never_an_answer(chunk):

@@ -123,18 +123,29 @@ def test_two_runs_at_once_into_one_folder(finished, tmp_path):
     assert numbers(out) == numbers(undisturbed)
 
 
-def test_a_corrupt_chunk_is_drawn_again_and_said(finished, tmp_path):
+def test_what_is_torn_is_made_again_and_said(finished, tmp_path):
+    """A chunk, a preview picture, an artifact whose chunks are all there; all in one run."""
     import shutil
 
     undisturbed, protocol, _ = finished
     out = tmp_path / "runs"
     shutil.copytree(undisturbed, out)
-    chunk = sorted(out.glob("small/none-*/all/chunks/*.parquet"))[0]
-    chunk.write_bytes(chunk.read_bytes()[:-50])
+    torn = [
+        sorted(out.glob("small/none-*/all/chunks/*.parquet"))[0],
+        sorted(out.glob("small/esd-*/style-Mosaic-seed0/chunks/*.webp"))[0],
+        only(out, "small/esd-*/object-Cat-seed0/erased.safetensors"),
+    ]
+    whole = [path.read_bytes() for path in torn]
+    for path, data in zip(torn, whole, strict=True):
+        path.write_bytes(data[: len(data) // 2])
     done = bench(protocol, out)
-    assert done.returncode == 0
-    assert "damaged; drawing it again" in " ".join(done.stdout.split())
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert said.count("damaged; drawing it again") == 2
+    assert said.count("erasing again") == 1
+    assert [path.read_bytes() for path in torn[1:]] == whole[1:]
     assert numbers(out) == numbers(undisturbed)
+    assert not list(out.rglob("*.partial"))
 
 
 def test_other_settings_do_not_reuse_the_artefact(finished, tmp_path):

@@ -71,13 +71,27 @@ def test_generated_images_are_the_pipelines_own_and_kept(room, pipe, task, monke
     assert np.array_equal(first.pixels, again.pixels)
 
 
-def test_a_damaged_cache_is_drawn_again(room, pipe, task):
+@pytest.mark.parametrize("damage", ["truncate", "flip", "another", "no digest"])
+def test_a_damaged_cache_is_drawn_again(room, pipe, task, damage, caplog):
     asked = GeneratedImages(prompts=("x",), num_inference_steps=1, guidance_scale=1.0)
     first = room.fulfil(pipe, Asking(some=asked), task).images["some"]
     (kept,) = room.cache_dir.glob("*.npy")
-    kept.write_bytes(b"half a fi")
+    data = bytearray(kept.read_bytes())
+    if damage == "truncate":
+        kept.write_bytes(data[:200])
+    elif damage == "flip":
+        data[-5] ^= 1
+        kept.write_bytes(data)
+    elif damage == "another":
+        np.save(kept, first.pixels[:, ::-1])
+    else:
+        kept.with_name(f"{kept.name}.sha256").unlink()
     again = room.fulfil(pipe, Asking(some=asked), task).images["some"]
     assert np.array_equal(first.pixels, again.pixels)
+    assert caplog.text.count("making it again") == 1
+    room.fulfil(pipe, Asking(some=asked), task)
+    assert caplog.text.count("making it again") == 1
+    assert {path.suffix for path in room.cache_dir.iterdir()} == {".npy", ".sha256", ".lock"}
 
 
 def test_ablation_draws_the_anchor_among_the_retained_objects(task):

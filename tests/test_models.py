@@ -75,6 +75,40 @@ def test_a_damaged_artefact_is_made_again(bench, uce, task, tmp_path):
     assert all(torch.equal(tensors[name], restored[name]) for name in tensors)
 
 
+@pytest.mark.parametrize("change", [("seconds", 1), ("ufe", 1), ("stored_bytes", -4)])
+def test_a_record_with_another_cost_is_made_again(bench, uce, task, tmp_path, caplog, change):
+    made = bench.artefact(uce, task, tmp_path)
+    record = json.loads((tmp_path / "artefact.json").read_text())
+    record["cost"][change[0]] += change[1]
+    (tmp_path / "artefact.json").write_text(json.dumps(record))
+    assert bench.recorded(uce, task, tmp_path) is None
+    assert bench.artefact(uce, task, tmp_path).cost.ufe == made.cost.ufe
+    assert "the record is damaged" in caplog.text
+    assert "erasing again" in caplog.text
+    del record["record_digest"]  # of a version that wrote none: it is read as it is
+    (tmp_path / "artefact.json").write_text(json.dumps(record))
+    assert bench.artefact(uce, task, tmp_path).cost.model_dump() == record["cost"]
+
+
+def test_torn_tensors_are_noticed_when_nothing_is_left_to_draw(bench, uce, task, tmp_path):
+    bench.artefact(uce, task, tmp_path)
+    path = tmp_path / "erased.safetensors"
+    assert bench.recorded(uce, task, tmp_path) is not None
+    path.write_bytes(path.read_bytes()[:-7])
+    assert bench.recorded(uce, task, tmp_path) is None
+    path.unlink()  # dropped on purpose
+    assert bench.recorded(uce, task, tmp_path) is not None
+
+
+def test_what_a_killed_process_left_of_the_tensors_is_removed(bench, uce, task, tmp_path):
+    for name in (".tmpAbCdEf", "erased.safetensors.1234.partial"):
+        (tmp_path / name).write_bytes(b"half a UNet")
+    bench.artefact(uce, task, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "artefact.json", "artefact.lock", "erased.safetensors",
+    }  # fmt: skip
+
+
 def test_load_erased_gives_the_erased_pipeline(bench, uce, task, tiny_base, tmp_path):
     bench.artefact(uce, task, tmp_path)
     expected = copy.deepcopy(tiny_base)
@@ -85,9 +119,9 @@ def test_load_erased_gives_the_erased_pipeline(bench, uce, task, tiny_base, tmp_
 
 
 def edit(folder, **changes):
-    """Change keys of ``artefact.json``; None takes one out."""
+    """Change keys of ``artefact.json``, as if it had no digest of its own; None takes one out."""
     path = folder / "artefact.json"
-    said = json.loads(path.read_text()) | changes
+    said = json.loads(path.read_text()) | {"record_digest": None} | changes
     path.write_text(json.dumps({key: value for key, value in said.items() if value is not None}))
 
 

@@ -131,6 +131,29 @@ def test_bad_input(tmp_path, runs):
     assert (tmp_path / "thesis.tex").exists()
 
 
+def test_a_page_removes_what_a_page_wrote_and_nothing_else(tmp_path):
+    """Into folders named data and pictures, beside a page and before there was one."""
+    docs, out = str(_docs("mini-quick-eleven")), tmp_path / "out"
+    mine = [out / "data" / "mine.csv", out / "pictures" / "mine.png", out / "thesis.tex"]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    mine[0].write_text("years of work")
+    done = run("unlearncanvas.cli", "report", docs, "--out", str(out))
+    assert (done.returncode, "holds other things (data)" in done.stderr) == (2, True)
+    assert mine[0].read_text() == "years of work"
+    shutil.rmtree(out)
+    assert run("unlearncanvas.cli", "report", docs, "--out", str(out)).returncode == 0
+    first = {path for path in out.rglob("*") if path.is_file()}
+    for path in mine:
+        path.write_text("years of work")
+    docs = str(_docs("mini-full-salun"))
+    assert run("unlearncanvas.cli", "report", docs, "--out", str(out)).returncode == 0
+    assert [path.read_text() for path in mine] == ["years of work"] * 3
+    gone = {path.name for path in first if not path.exists()}
+    assert len(gone) > 5
+    assert all(name.startswith("row-0-") for name in gone)
+
+
 @pytest.fixture(scope="module")
 def browser():
     if CHROMIUM is None or DRIVER is None:

@@ -95,6 +95,7 @@ def seal(bundle):
 
 def edit(path, change):
     content = json.loads(path.read_text())
+    content.pop("record_digest", None)  # as in a record of a version that wrote none
     change(content)
     path.write_text(json.dumps(content))
 

@@ -1,25 +1,26 @@
 """Chunks: every cell of the grid at one seed, the unit of work and of resume.
 
 A chunk is a parquet file, one row an image, sealed by a JSON file that is written last and names
-the parquet's digest. What is not sealed does not exist; what does not match its
-seal is drawn again.
+the digests of the parquet file and of its small picture. What is not sealed does not exist; what
+does not match its seal is drawn again.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from unlearncanvas.detect import OWN, Detections
 from unlearncanvas.digest import SHORT, digest_file
-from unlearncanvas.files import write_text
+from unlearncanvas.files import replacing, write_bytes, write_text
+from unlearncanvas.record import Record
 from unlearncanvas.sample import Request
 from unlearncanvas.types import Answers, Cell
 
@@ -27,16 +28,24 @@ FEATURES = "features"
 """Column of the detectors' features; those of other extractors have their name behind it."""
 
 
-class Seal(BaseModel):
-    """What a finished chunk says of itself."""
+class Seal(Record):
+    """What a finished chunk says of itself.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        key: Digest of all that its pixels depend on.
+        seed: The protocol's seed.
+        num_images: Rows of the parquet file.
+        seconds: Time that drawing and detecting took.
+        sha256: Digest of the parquet file.
+        picture_sha256: Digest of the small picture beside it; None where there is none.
+    """
 
     key: str
     seed: int
     num_images: int
     seconds: float
     sha256: str
+    picture_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +72,14 @@ class Chunk:
         """The seal."""
         return self.path.with_suffix(".json")
 
+    @property
+    def picture_path(self) -> Path:
+        """The small picture of all images, where one is kept."""
+        return self.path.with_suffix(".webp")
+
     def files(self) -> list[Path]:
         """Return what a drawn chunk is kept in, the seal last."""
-        picture = self.path.with_suffix(".webp")
+        picture = self.picture_path
         return [self.path, *([picture] if picture.is_file() else []), self.seal_path]
 
     @contextmanager
@@ -82,33 +96,33 @@ class Chunk:
         try:
             seal = Seal.model_validate_json(self.seal_path.read_text())
         except (ValidationError, UnicodeDecodeError):
-            seal = None
-        if (
-            seal is None
-            or seal.key != self.key
-            or not self.path.exists()
-            or digest_file(self.path) != seal.sha256
-        ):
             return None
-        return seal
+        sealed = {self.path: seal.sha256}
+        if seal.picture_sha256 is not None:
+            sealed[self.picture_path] = seal.picture_sha256
+        whole = all(path.exists() and digest_file(path) == said for path, said in sealed.items())
+        return seal if whole and seal.key == self.key else None
 
     def damaged(self) -> bool:
         """Whether there is a seal and what it seals is not there."""
         return self.seal_path.exists() and self.seal() is None
 
-    def write(self, table: pa.Table, *, seconds: float) -> Seal:
-        """Write the images' rows, then the seal."""
+    def write(self, table: pa.Table, *, seconds: float, picture: bytes | None = None) -> Seal:
+        """Write the images' rows and their small picture, then the seal."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(f".{os.getpid()}.partial")
-        pq.write_table(table, partial)
+        with replacing(self.path) as partial:
+            pq.write_table(table, partial)
+            digest = digest_file(partial)
+        if picture is not None:
+            write_bytes(self.picture_path, picture)
         seal = Seal(
             key=self.key,
             seed=self.seed,
             num_images=table.num_rows,
             seconds=seconds,
-            sha256=digest_file(partial),
+            sha256=digest,
+            picture_sha256=None if picture is None else sha256(picture).hexdigest(),
         )
-        Path(partial).replace(self.path)
         write_text(self.seal_path, seal.model_dump_json() + "\n")
         return seal
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -94,10 +95,10 @@ class ChunkDrawer:
         digests, thumbnails = zip(*(item.result() for item in kept), strict=True)
         table = seen_table(requests, digests, joined(seen), self.eyes)
         seconds = time.perf_counter() - start
-        chunk.folder.mkdir(parents=True, exist_ok=True)
         shown = dict(zip((request.cell for request in requests), thumbnails, strict=True))
-        grid_picture(shown, protocol).save(grid_path(chunk), quality=90)
-        return chunk.write(table, seconds=seconds)
+        picture = BytesIO()
+        grid_picture(shown, protocol).save(picture, "webp", quality=90)
+        return chunk.write(table, seconds=seconds, picture=picture.getvalue())
 
     def _looked_at(
         self, pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
@@ -172,7 +173,7 @@ def image_path(chunk: Chunk, cell: Cell) -> Path:
 
 def grid_path(chunk: Chunk) -> Path:
     """Return the chunk's grid picture: rows are styles, columns objects."""
-    return chunk.path.with_suffix(".webp")
+    return chunk.picture_path
 
 
 def grid_picture(thumbnails: Mapping[Cell, Image.Image], protocol: Protocol) -> Image.Image:

@@ -113,7 +113,11 @@ class Workbench:
         """
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "artefact.lock"):
-            stored = self.stored(configured, task, folder)
+            try:
+                stored = self._read(configured, task, folder)
+            except ValueError as exc:
+                _log.warning("%s; erasing again", exc)
+                stored = None
             return stored or self._erase(configured, task, folder)
 
     def recorded(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact | None:
@@ -121,18 +125,23 @@ class Workbench:
 
         Or was: its tensors may have been dropped when everything had been drawn.
         """
+        if (folder / "erased.safetensors").exists():
+            return self.stored(configured, task, folder)
         found = read_record(folder)
         return None if found is None else self._asked_for(found, configured, task)
 
     def stored(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact | None:
         """Return the artefact in ``folder`` if it is whole and what is asked for."""
+        try:
+            return self._read(configured, task, folder)
+        except ValueError:
+            return None
+
+    def _read(self, configured: ConfiguredEraser, task: Task, folder: Path) -> Artefact | None:
+        """The artefact in ``folder`` if it is what is asked for; ValueError if it is damaged."""
         if not (folder / "artefact.json").exists():
             return None
-        try:
-            found, _ = read_artefact(folder)
-        except ValueError as exc:
-            _log.warning("%s; erasing again", exc)
-            return None
+        found, _ = read_artefact(folder)
         return self._asked_for(found, configured, task)
 
     def _asked_for(

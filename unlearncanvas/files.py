@@ -7,10 +7,15 @@ left behind, and the next writer of the file removes it.
 
 import fcntl
 import glob
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+from unlearncanvas.digest import digest_file
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -39,3 +44,27 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a file under a temporary name, then rename it."""
     with replacing(path) as partial:
         partial.write_bytes(data)
+
+
+@contextmanager
+def sealing(path: Path) -> Iterator[Path]:
+    """As :func:`replacing`, and write the file's digest beside it, for :func:`is_whole`."""
+    with replacing(path) as partial:
+        yield partial
+        digest = digest_file(partial)
+    write_text(_seal_path(path), digest)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file is there as it was sealed; a damaged one is logged, to be made again."""
+    if not path.exists():
+        return False
+    seal = _seal_path(path)
+    if seal.exists() and seal.read_bytes() == digest_file(path).encode():
+        return True
+    _log.warning("%s is damaged or without its digest; making it again", path)
+    return False
+
+
+def _seal_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")

@@ -17,6 +17,7 @@ from jaxtyping import UInt8
 
 from erasers.base import Eraser
 from unlearncanvas.digest import digest_json
+from unlearncanvas.files import is_whole, sealing
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.real_images import RealImageSource, every, square
 from unlearncanvas.sample import denoise, latent_shape
@@ -111,12 +112,12 @@ class GalleryRoom:
         path = self.cache_dir / f"{key[:16]}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_suffix(".lock")):
-            pixels = _read(path, len(request.prompts))
-            if pixels is None:
+            if is_whole(path):
+                pixels = np.load(path, allow_pickle=False)
+            else:
                 pixels = self._draw(pipe, request, seed)
-                partial = path.with_suffix(".partial.npy")
-                np.save(partial, pixels)
-                partial.replace(path)
+                with sealing(path) as partial, partial.open("wb") as file:
+                    np.save(file, pixels)
         return Gallery(pixels=pixels, prompts=request.prompts)
 
     def _draw(
@@ -151,14 +152,3 @@ def _noise(seed: int, row: int, prompt: str, shape: tuple[int, int, int]) -> tor
     digest = sha256(f"gallery|{seed}|{row}|{prompt}".encode()).digest()
     generator = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
     return torch.randn(shape, generator=generator)
-
-
-def _read(path: Path, count: int) -> UInt8[np.ndarray, "n h w 3"] | None:
-    """The kept images, or None where there are none that can be read."""
-    if not path.exists():
-        return None
-    try:
-        pixels = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        return None
-    return pixels if len(pixels) == count and pixels.dtype == np.uint8 else None

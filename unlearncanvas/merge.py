@@ -61,12 +61,17 @@ def _copy(source: Path, out: Path) -> Counter[str]:
 
 def _parts(path: Path) -> list[Path] | None:
     """The files that a JSON file seals; none if it seals nothing, None if they are not whole."""
+    from unlearncanvas.models import artefact_files, read_artefact
+
     if path.name == "artefact.json":
-        tensors = path.with_name("erased.safetensors")
-        return [tensors] if tensors.is_file() else None
+        try:
+            read_artefact(path.parent)
+        except ValueError:
+            return None
+        return artefact_files(path.parent)[:-1]
     try:
         seal = Seal.model_validate_json(path.read_text())
     except ValueError:
-        return []
+        return None if path.with_suffix(".parquet").is_file() else []
     chunk = Chunk(folder=path.parent, seed=seal.seed, key=seal.key)
     return None if chunk.seal() is None else chunk.files()[:-1]

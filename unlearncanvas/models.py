@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 from diffusers import StableDiffusionPipeline
-from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -18,11 +17,12 @@ from erasers.base import Leaves, load_tensors
 from unlearncanvas.base_model import COMPONENTS
 from unlearncanvas.config import build, import_class, method_identity
 from unlearncanvas.digest import digest_tensors
-from unlearncanvas.files import write_text
+from unlearncanvas.files import replacing, write_text
+from unlearncanvas.record import Record
 from unlearncanvas.types import Concept, Cost, PromptPair, Task, Templates
 
 
-class Artefact(BaseModel):
+class Artefact(Record):
     """What made an erased model; the content of ``artefact.json``.
 
     Attributes:
@@ -33,8 +33,6 @@ class Artefact(BaseModel):
         digest: Of all that the artefact depends on; its key.
         tensors_digest: Of what is in ``erased.safetensors``.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     eraser: str
     eraser_class: str
@@ -124,14 +122,19 @@ def put_back(pipe: StableDiffusionPipeline, before: Mapping[str, Tensor]) -> Non
 
 
 def save_artefact(folder: Path, tensors: Mapping[str, Tensor], artefact: Artefact) -> None:
-    """Write both files, the JSON last and by renaming, so that half an artefact is none."""
+    """Write both files, the JSON last and by renaming, so that half an artefact is none.
+
+    The caller holds the folder's lock.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / "erased.safetensors.partial"
-    try:
-        save_file(dict(tensors), partial)
-    except SafetensorError as exc:
-        raise OSError(f"cannot write {partial}: {exc}") from exc
-    partial.replace(folder / "erased.safetensors")
+    for left in folder.glob(".tmp*"):  # of a killed process: safetensors' own temporary names
+        left.unlink()
+    path = folder / "erased.safetensors"
+    with replacing(path) as partial:
+        try:
+            save_file(dict(tensors), partial)
+        except SafetensorError as exc:
+            raise OSError(f"cannot write {path}: {exc}") from exc
     write_text(folder / "artefact.json", artefact.model_dump_json(indent=2) + "\n")
 
 

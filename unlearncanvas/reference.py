@@ -1,14 +1,16 @@
 """Features of real images, computed once and kept with what they were made from."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from unlearncanvas.detect import BATCH_SIZE, Eyes, joined
 from unlearncanvas.digest import digest_json
+from unlearncanvas.files import is_whole, sealing
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.protocol_parts import PaintedSplit
 from unlearncanvas.real_images import RealImageSource, Wanted, every
@@ -54,17 +56,16 @@ class ReferenceRoom:
                 "eyes": self.eyes.identity,
             }
         )
-        path = None if self.cache_dir is None else self.cache_dir / f"{key[:16]}.npz"
-        if path is not None and path.exists():
+        if self.cache_dir is None:
+            return _as_double(self._seen(wanted))
+        path = self.cache_dir / f"{key[:16]}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock")):
+            if not is_whole(path):
+                with sealing(path) as partial, partial.open("wb") as file:
+                    np.savez(file, allow_pickle=False, **self._seen(wanted))
             with np.load(path) as kept:
-                return {name: kept[name].astype(np.float64) for name in kept.files}
-        found = self._seen(wanted)
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial.npz")
-            np.savez(partial, allow_pickle=False, **found)
-            partial.replace(path)
-        return {name: values.astype(np.float64) for name, values in found.items()}
+                return _as_double({name: kept[name] for name in kept.files})
 
     def _seen(self, wanted: Sequence[Wanted]) -> dict[str, np.ndarray]:
         places: list[int] = []
@@ -79,6 +80,10 @@ class ReferenceRoom:
         order = np.argsort(places)
         features = joined(parts).features
         return {name: values[order].astype(np.float16) for name, values in features.items()}
+
+
+def _as_double(features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: values.astype(np.float64) for name, values in features.items()}
 
 
 def open_reference(

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.optim.swa_utils import AveragedModel
 
+from unlearncanvas.files import replacing
+
 CHECKPOINT_EVERY_S = 120.0
 
 
@@ -67,9 +69,8 @@ class Loop:
     def _save(self, step: int) -> None:
         self.work_dir.mkdir(parents=True, exist_ok=True)
         state = {name: part.state_dict() for name, part in self.parts.items()}
-        partial = self.path.with_suffix(".partial")
-        torch.save({"step": step, **state}, partial)
-        Path(partial).replace(self.path)
+        with replacing(self.path) as partial:
+            torch.save({"step": step, **state}, partial)
 
 
 def descend(

@@ -36,8 +36,7 @@ class Page:
     def write(self, found: Collection) -> Path:
         """Write ``index.html`` with ``pictures/`` and ``data/``; return its path."""
         for part in ("pictures", "data"):
-            shutil.rmtree(self.folder / part, ignore_errors=True)
-            (self.folder / part).mkdir(parents=True)
+            (self.folder / part).mkdir(parents=True, exist_ok=True)
         boards = [self._board(index, board) for index, board in enumerate(found.boards)]
         attacks = [
             self._attack(run, attack) for run in found.backdoors for attack in run.results.attacks

@@ -206,13 +206,13 @@ def leaderboard(
     """Build the site of a folder of bundles; reported and verified are told apart."""
     from unlearncanvas.site.page import Page
     from unlearncanvas.site.papers import write_papers
-    from unlearncanvas.site.report import free_folder
+    from unlearncanvas.site.report import page_folder
     from unlearncanvas.submissions.leaderboard import board_of, write_hub_results
 
-    free_folder(out)
     found = board_of(submissions)
-    page = Page(out, "UnlearnCanvas leaderboard").write(found)
-    write_papers(out, found)
+    with page_folder(out):
+        page = Page(out, "UnlearnCanvas leaderboard").write(found)
+        write_papers(out, found)
     rows = sum(len(board.entries) for board in found.boards)
     console.print(f"page      {page}  ({len(found.boards)} boards, {rows} rows)", soft_wrap=True)
     if hub is not None:
