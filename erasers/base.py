@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic import ConfigDict
 from torch import Tensor
 
 from unlearncanvas.types import ImageRequest, Task
@@ -32,6 +33,7 @@ class Eraser(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     version: ClassVar[int] = 1
     per_target: ClassVar[bool] = True
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
     @abstractmethod
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:

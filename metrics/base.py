@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from pydantic import ConfigDict
+
 from unlearncanvas.types import Question, Score
 
 
@@ -21,6 +23,7 @@ class Metric(ABC):
     unit: ClassVar[str] = "%"
     higher_is_better: ClassVar[bool] = True
     needs_reference: ClassVar[bool] = False
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
     extractor: str | None = None
 

@@ -38,7 +38,7 @@ def test_bench_commands_make_a_plan(line):
     if is_backdoor(options["protocol"]):
         same = {key: options[key] for key in ("protocol", "tier", "known", "knowledge", "out")}
         removal = make_backdoor_plan(
-            erasers=erasers, settings=settings, attacks=split(options["targets"]),
+            erasers=erasers, settings=settings, attacks=split(options["targets"], "--targets"),
             device=pick_device("cpu"), **same,
         )  # fmt: skip
         assert removal.num_images() > 0

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
 
+from unlearncanvas.config import one_line
 from unlearncanvas.options import make_plan, pick_device, read_batch_size, split
 from unlearncanvas.share import Share
 from unlearncanvas.sources import Sources
@@ -134,11 +136,13 @@ def bench(
         bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
     ] = False,
     known: Annotated[
-        float, typer.Option(help="Backdoors: share of the triggers that the defender knows.")
-    ] = 1.0,
+        float | None,
+        typer.Option(help="Backdoors: share of the triggers that the defender knows; default: 1."),
+    ] = None,
     knowledge: Annotated[
-        str, typer.Option(help="Backdoors: exact, or neighbour (a text near each trigger).")
-    ] = "exact",
+        str | None,
+        typer.Option(help="Backdoors: exact (the default), or neighbour (a text near a trigger)."),
+    ] = None,
     shard: Annotated[
         str | None, typer.Option(help="Draw one part only, e.g. 0/8, the first of eight.")
     ] = None,
@@ -172,14 +176,14 @@ def bench(
             "--shard": shard, "--ray": ray, "--artefacts": artefacts != "whole",
         }  # fmt: skip
         for option, value in unused.items():
-            if value:
+            if value not in (None, False):
                 raise ValueError(f"{option} does not go with the backdoor protocol; leave it out")
         poisoned = backdoors.make_backdoor_plan(
             erasers=eraser,
             protocol=protocol,
             model=model,
             tier=tier,
-            attacks=split(targets),
+            attacks=split(targets, "--targets"),
             settings=settings or [],
             known=known,
             knowledge=knowledge,
@@ -197,6 +201,12 @@ def bench(
             with open_tracker(wandb or bool(tracked), tracked) as tracker:
                 backdoors.sit(poisoned, console, tracker=tracker)
         return
+    for option, value in {"--known": known, "--knowledge": knowledge}.items():
+        if value is not None:
+            raise ValueError(f"{option} goes with a backdoor protocol only; leave it out")
+    if shard is not None and ray is not None:
+        raise ValueError("--shard and --ray exclude each other; give one of them")
+    part = None if shard is None else Share.parse(shard)
     plan = make_plan(
         erasers=eraser,
         protocol=protocol,
@@ -221,8 +231,8 @@ def bench(
         from unlearncanvas.preview import preview
 
         preview(plan, console)
-    elif shard is not None:
-        terminal.run_share(plan, Share.parse(shard), console)
+    elif part is not None:
+        terminal.run_share(plan, part, console)
     elif launched.index > 0:
         terminal.run_share(plan, launched, console, launched=True)
     else:
@@ -276,8 +286,12 @@ def run_app(command: typer.Typer) -> None:
     try:
         command(args=with_default(sys.argv[1:], "--ray", "local"))
     except (ValueError, OSError) as exc:
-        message = " ".join(str(exc).split())
-        Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="red", markup=False)
+        message = " ".join(
+            (one_line(exc) if isinstance(exc, ValidationError) else str(exc)).split()
+        )
+        Console(stderr=True, soft_wrap=True).print(
+            f"error: {message}", style="red", markup=False, emoji=False
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped; run the same command again to go on")

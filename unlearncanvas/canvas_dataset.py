@@ -58,10 +58,9 @@ def open_dataset(where: str, indices: tuple[int, ...]) -> RealImageSource:
     Raises:
         ValueError: If there is no such dataset.
     """
+    require_dataset(where)
     folder = Path(where).expanduser()
     if not folder.exists():
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", where):
-            raise ValueError(f"--dataset {where}: no such folder, nor a dataset's owner/name")
         return ParquetImages(where=where, files=None, indices=indices)
     parquet = tuple(str(path) for path in sorted(folder.rglob("*.parquet")))
     if parquet:
@@ -72,6 +71,13 @@ def open_dataset(where: str, indices: tuple[int, ...]) -> RealImageSource:
             "parquet files"
         )
     return FolderImages(folder=folder, indices=indices)
+
+
+def require_dataset(where: str) -> None:
+    """Raise ValueError unless this is a folder, or has the form of a dataset's name on the Hub."""
+    there = Path(where).expanduser().is_dir() if where else False
+    if not there and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", where):
+        raise ValueError(f"--dataset {where}: no such folder, nor a dataset's owner/name")
 
 
 @final

@@ -8,13 +8,15 @@ import difflib
 import hashlib
 import importlib
 import inspect
+import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
+
+from unlearncanvas.yaml_text import parse_yaml
 
 if TYPE_CHECKING:
     from erasers.base import Eraser
@@ -60,9 +62,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ValueError: If it cannot be read or is not a mapping.
     """
     try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-        raise ValueError(f"cannot read {path}: {' '.join(str(exc).split())}") from exc
+        data = parse_yaml(path.read_text())
+    except (OSError, ValueError) as exc:
+        raise ValueError(f"cannot read {path}: {exc}") from exc
     if not isinstance(data, dict):
         raise ValueError(f"{path} must hold keys and values, got {type(data).__name__}")
     return data
@@ -81,10 +83,18 @@ def find_config(kind: str, name: str) -> Path:
 def import_class(dotted: str) -> Any:
     """Return the class named ``package.module.Class`` or ``package.module:Class``."""
     module_name, _, class_name = dotted.replace(":", ".").rpartition(".")
+    if not class_name.isidentifier() or not all(map(str.isidentifier, module_name.split("."))):
+        raise ValueError(f"a class is written package.module:Class, got {dotted!r}")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError, ValueError) as exc:
+    except (ImportError, AttributeError) as exc:
         raise ValueError(f"cannot import {dotted!r}: {exc}") from exc
+    except Exception as exc:
+        place = traceback.extract_tb(exc.__traceback__)[-1]
+        raise ValueError(
+            f"cannot import {dotted!r}: {type(exc).__name__} in {place.filename}, line "
+            f"{place.lineno}: {exc}"
+        ) from exc
     if not inspect.isclass(found):
         raise ValueError(f"{dotted!r} is not a class")
     return found
@@ -100,9 +110,13 @@ def build(cls: type[T], settings: Mapping[str, Any], *, where: str) -> T:
     for key in settings:
         choose(f"setting of {where}", key, known)
     try:
-        return TypeAdapter(cls).validate_python(dict(settings))
+        made = TypeAdapter(cls).validate_python(dict(settings))
     except ValidationError as exc:
         raise ValueError(f"{where}: {one_line(exc)}") from exc
+    for key, value in settings.items():
+        if isinstance(value, bool) and not isinstance(getattr(made, key), bool):
+            raise ValueError(f"{where}: {key} must be a number, got {value}")
+    return made
 
 
 def one_line(exc: ValidationError) -> str:
@@ -110,9 +124,13 @@ def one_line(exc: ValidationError) -> str:
     first = exc.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
-    got = repr(first["input"])
-    got = got if len(got) <= SHORT else f"{got[:SHORT]} ..."
-    return f"{place}: {message}, got {got}" if place else message
+    return f"{place}: {message}, got {shortened(first['input'])}" if place else message
+
+
+def shortened(value: object) -> str:
+    """Return a value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= SHORT else f"{text[:SHORT]} ..."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,13 +216,15 @@ def load_eraser(
     else:
         path = find_config(kind, name)
         config = read_yaml(path)
-        presets = config.pop("presets", {}) or {}
+        presets = _mapping(config.pop("presets", None), f"{path}: presets")
         for other in ("about", "tune"):
             config.pop(other, None)
-        if "class" not in config:
-            raise ValueError(f"{path} needs a line 'class: package.module.Class'")
-        cls, label = import_class(config.pop("class")), path.stem
-        settings = {**config, **presets.get(preset, {})}
+        dotted = config.pop("class", None)
+        if not isinstance(dotted, str):
+            raise ValueError(f"{path} needs a line 'class: package.module.Class', got {dotted!r}")
+        cls, label = import_class(dotted), path.stem
+        chosen = _mapping(presets.get(preset), f"{path}: presets: {preset}")
+        settings = {**config, **chosen}
         registered = path.resolve().parent == (CONFIG_DIR / kind).resolve()
     if not issubclass(cls, Eraser) or inspect.isabstract(cls):
         raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not an erasers.base.Eraser")
@@ -224,6 +244,13 @@ def load_eraser(
         version=cls.version,
         source_digest=source_digest(cls),
     )
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    """Return a part of a config; none is empty."""
+    if value is None or isinstance(value, dict):
+        return value or {}
+    raise ValueError(f"{where} must hold keys and values, got {value!r}")
 
 
 def load_metric(name: str) -> Any:
@@ -262,15 +289,18 @@ def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
     """Return ``key=value`` strings as settings; values are read as YAML.
 
     Raises:
-        ValueError: If one has no ``=``.
+        ValueError: If one has no ``=``, is no YAML, or a key is given twice.
     """
-    overrides = {}
+    overrides: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
+        key = key.strip()
         if not equals or not key:
             raise ValueError(f"--set takes key=value, got {pair!r}")
+        if key in overrides:
+            raise ValueError(f"--set {key} is given twice; give each setting once")
         try:
-            overrides[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as exc:
-            raise ValueError(f"--set {key}: not a YAML value: {value!r}") from exc
+            overrides[key] = parse_yaml(value)
+        except ValueError as exc:
+            raise ValueError(f"--set {key}: not a YAML value: {shortened(value)}: {exc}") from exc
     return overrides

@@ -52,7 +52,8 @@ class Exam:
         pipe = load_base(plan.model, device=plan.device)
         self.base_digest = base_digest(pipe)
         self.eyes = open_eyes(protocol, plan.device, plan.sources)
-        self.eyes.accept(plan.model, self.base_digest)
+        if not plan.any_base:
+            self.eyes.accept(plan.model, self.base_digest)
         self._real = open_reference(
             protocol, self.eyes, plan.sources, plan.out / protocol.name / "reference"
         )

@@ -2,38 +2,54 @@
 
 import logging
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from unlearncanvas.config import ConfiguredEraser, choose, load_eraser, parse_overrides
+from unlearncanvas.config import (
+    ConfiguredEraser,
+    choose,
+    load_eraser,
+    parse_overrides,
+    shortened,
+)
 from unlearncanvas.plan import BASELINES, Artefacts, Plan
 from unlearncanvas.protocol import Protocol, load_protocol
-from unlearncanvas.protocol_parts import Optimization
+from unlearncanvas.protocol_parts import MAX_SEED, DType, Optimization
 from unlearncanvas.sources import SHIPPED, Sources
 
 if TYPE_CHECKING:
     import torch
 
 
-def split(text: str | None) -> list[str]:
-    """Return a comma-separated option as a list."""
-    return [item.strip() for item in (text or "").split(",") if item.strip()]
+def split(text: str | None, option: str) -> list[str]:
+    """Return a comma-separated option as a list; empty where it is not given.
+
+    Raises:
+        ValueError: If one of its items is empty.
+    """
+    items = [] if text is None else [item.strip() for item in text.split(",")]
+    if not all(items):
+        raise ValueError(f"{option} takes items separated by commas, got an empty one in {text!r}")
+    return items
 
 
 def integers(text: str, option: str) -> tuple[int, ...]:
     """Return comma-separated integers.
 
     Raises:
-        ValueError: If one is not an integer >= 0, or is there twice.
+        ValueError: If one is not an integer from 0 to ``MAX_SEED``, or is there twice.
     """
-    try:
-        values = tuple(int(item) for item in split(text))
-    except ValueError as exc:
-        raise ValueError(f"{option} takes integers separated by commas, got {text!r}") from exc
-    if not values or min(values) < 0 or len(set(values)) != len(values):
-        raise ValueError(f"{option} takes different integers >= 0, got {text!r}")
+    items, got = split(text, option), shortened(text)
+    if not all(re.fullmatch("[+-]?[0-9]+", item) for item in items):
+        raise ValueError(f"{option} takes integers separated by commas, got {got}")
+    if any(len(item) > len(str(MAX_SEED)) or not 0 <= int(item) <= MAX_SEED for item in items):
+        raise ValueError(f"{option} takes integers from 0 to {MAX_SEED} (2^63 - 1), got {got}")
+    values = tuple(map(int, items))
+    if len(set(values)) != len(values):
+        raise ValueError(f"{option} takes different integers >= 0, got {got}")
     return values
 
 
@@ -68,12 +84,13 @@ def make_plan(
         where,
         dtype=dtype,
         batch_size=batch_size,
-        optimizations=split(optimize),
+        optimizations=split(optimize, "--optimize"),
     )
-    name = tier or rules.default_tier
+    name = rules.default_tier if tier is None else tier
     chosen = rules.tier_targets(name)
-    if targets:
-        chosen = list(dict.fromkeys(rules.find_target(item) for item in split(targets)))
+    if targets is not None:
+        items = split(targets, "--targets")
+        chosen = list(dict.fromkeys(rules.find_target(item) for item in items))
     overrides = parse_overrides(settings)
     configured: list[ConfiguredEraser] = [
         load_eraser(item, preset=rules.preset, overrides={} if item in BASELINES else overrides)
@@ -86,14 +103,16 @@ def make_plan(
                 "--protocol backdoor"
             )
     return Plan(
-        protocol=rules if targets else rules.for_tier(name),
+        protocol=rules if targets is not None else rules.for_tier(name),
         whole=rules,
-        model=model or rules.model,
+        model=rules.model if model is None else model,
         erasers=tuple(configured),
         targets=tuple(chosen),
-        seeds=integers(seeds, "--seeds") if seeds else rules.tier_seeds(name),
-        erase_seeds=integers(erase_seeds, "--erase-seeds") if erase_seeds else (rules.erase_seed,),
-        tier="custom" if targets or seeds else name,
+        seeds=rules.tier_seeds(name) if seeds is None else integers(seeds, "--seeds"),
+        erase_seeds=(rules.erase_seed,)
+        if erase_seeds is None
+        else integers(erase_seeds, "--erase-seeds"),
+        tier=name if targets is None and seeds is None else "custom",
         device=where,
         out=out,
         keep_images=keep_images,
@@ -116,7 +135,8 @@ def drawing_as_asked(
     Raises:
         ValueError: If an optimization is not known, or cannot be had here.
     """
-    changes: dict[str, object] = {"dtype": dtype or runnable_dtype(rules.sampler.dtype, device)}
+    chosen = runnable_dtype(rules.sampler.dtype, device) if dtype is None else dtype
+    changes: dict[str, object] = {"dtype": choose("dtype", chosen, get_args(DType))}
     if batch_size is not None:
         changes |= {"batch_size": batch_size}
     if optimizations:
@@ -132,6 +152,8 @@ def checked_optimizations(names: Sequence[str]) -> tuple[str, ...]:
         ValueError: If one is not known, or cannot be had here.
     """
     chosen = tuple(choose("optimization", name, get_args(Optimization)) for name in names)
+    if len(set(chosen)) != len(chosen):
+        raise ValueError(f"--optimize takes different names, got {', '.join(chosen)}")
     if "compile" in chosen and not any(
         map(shutil.which, (os.environ.get("CXX", "g++"), "clang++"))
     ):
@@ -149,10 +171,12 @@ def read_batch_size(
     """
     if text is None:
         return None
-    if text.isdecimal() and int(text) > 0:
+    if re.fullmatch("[1-9][0-9]{0,5}", text):
         return int(text)
     if text != "auto":
-        raise ValueError(f"--batch-size takes an integer >= 1 or auto, got {text!r}")
+        raise ValueError(
+            f"--batch-size takes an integer >= 1 or auto, up to 999999, got {shortened(text)}"
+        )
     if device.type != "cuda":
         raise ValueError(
             "--batch-size auto fills a GPU's memory, and this runs on a processor: leave it out"
@@ -165,7 +189,8 @@ def read_batch_size(
 
     found = load_backdoor_protocol(protocol).grid if is_backdoor(protocol) else None
     rules = drawing_as_asked(found or load_protocol(protocol), device, dtype=dtype, batch_size=None)
-    pipe = load_base(model or rules.model, device=device, dtype=getattr(torch, rules.sampler.dtype))
+    where = rules.model if model is None else model
+    pipe = load_base(where, device=device, dtype=getattr(torch, rules.sampler.dtype))
     chosen = largest_batch(pipe, rules)
     logging.getLogger(__name__).warning(
         "drawing %d images together; say --batch-size %d to have the same digits again",
@@ -190,13 +215,22 @@ def pick_device(name: str) -> "torch.device":
     import torch
     from accelerate import PartialState
 
-    choose("device", name.partition(":")[0], ["auto", "cpu", "cuda", "mps"])
+    kind, colon, index = name.partition(":")
+    choose("device", kind, ["auto", "cpu", "cuda", "mps"])
+    if colon and (kind != "cuda" or not re.fullmatch("[0-9]{1,3}", index)):
+        raise ValueError(f"--device takes auto, cpu, mps, cuda or cuda:1, got {name!r}")
     if name == "auto" and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if name == "auto":
         return PartialState().device
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"--device {name}: this machine has no usable CUDA device; use cpu")
+    usable = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+    }[kind]
+    if int(index or 0) >= usable:
+        found = f"{usable} {kind.upper()} devices" if usable else f"no usable {kind.upper()} device"
+        raise ValueError(f"--device {name}: this machine has {found}; use cpu")
     return torch.device(name)
 
 

@@ -2,23 +2,29 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from unlearncanvas.config import CONFIG_DIR, choose, find_config, one_line, read_yaml
+from unlearncanvas.config import CONFIG_DIR, choose, find_config, names, one_line, read_yaml
 from unlearncanvas.digest import digest_json
 from unlearncanvas.protocol_parts import (
     Anchors,
     Detectors,
+    DType,
     Frozen,
+    Name,
+    Names,
     RealPart,
     Sampler,
+    Seed,
+    Seeds,
     Targets,
     Tier,
     Variant,
 )
-from unlearncanvas.types import Cell, Concept, Task, Templates
+from unlearncanvas.types import Cell, Concept, Domain, Task, Templates
 
 NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier", "published", "templates"}
 """What changes neither a pixel nor a score of a given model; templates are in an artefact's."""
@@ -47,26 +53,26 @@ class Protocol(Frozen):
         published: Rows in ``configs/published`` that tables show beside the measured ones.
     """
 
-    name: str
+    name: Name
     title: str
     model: str
     preset: str
     prompt: str
     plain_style: str
-    styles: tuple[str, ...] = Field(min_length=2)
-    objects: tuple[str, ...] = Field(min_length=2)
+    styles: Names = Field(min_length=2)
+    objects: Names = Field(min_length=2)
     targets: Targets
     anchors: Anchors
-    seeds: tuple[int, ...] = Field(min_length=1)
-    erase_seed: int
-    erase_dtype: Literal["float32", "bfloat16", "float16"]
+    seeds: Seeds = Field(min_length=1)
+    erase_seed: Seed
+    erase_dtype: DType
     sampler: Sampler
     detectors: Detectors
     reference: RealPart
     gallery: RealPart
-    metrics: tuple[str, ...]
+    metrics: Names
     default_tier: str
-    tiers: dict[str, Tier]
+    tiers: dict[Name, Tier]
     templates: Templates
     retain_every: int = Field(default=1, ge=1)
     variants: dict[str, Variant] = Field(default_factory=dict)
@@ -83,8 +89,13 @@ class Protocol(Frozen):
                 choose("object", name, self.objects)
         for name, tier in self.tiers.items():
             self._check_tier(name, tier)
-        for name in self.variants:
-            self.for_eraser(name)
+        for name in ("", *self.variants):
+            self.for_eraser(name).check_prompt()
+        for name in self.metrics:
+            choose("metric", name, names("metrics"))
+        both = set(self.styles) & set(self.objects)
+        if both:
+            raise ValueError(f"a name is a style or an object, {min(both)!r} is both")
         if self.retain_every > min(len(self.styles), len(self.objects)):
             raise ValueError(f"retain_every {self.retain_every} leaves concepts without a cell")
         choose("style", self.plain_style, self.styles)
@@ -154,6 +165,14 @@ class Protocol(Frozen):
             article="An" if cell.object[0] in "AEIOU" else "A",
         )
 
+    def check_prompt(self) -> None:
+        """Raise ValueError if the prompt has a field that no cell fills."""
+        try:
+            self.ask(Cell(style=self.styles[0], object=self.objects[0]))
+        except (KeyError, IndexError, AttributeError, ValueError) as exc:
+            known = "{style}, {object}, {article}, {theme} and {theme_words}"
+            raise ValueError(f"prompt may hold {known}, got {self.prompt!r}") from exc
+
     def for_tier(self, tier: str) -> "Protocol":
         """Return the protocol with a tier's part of the grid; it draws and scores less."""
         chosen = self.tiers[choose("tier", tier, self.tiers)]
@@ -174,8 +193,15 @@ class Protocol(Frozen):
         Raises:
             ValueError: If there is none; the nearest names are in the message.
         """
-        known = {concept.name: concept for concept in self.targets.concepts()}
-        name = text.rpartition(":")[2].replace("_", " ").strip()
+        kind, colon, name = text.rpartition(":")
+        if colon:
+            choose("kind of target", kind.strip(), get_args(Domain))
+        known = {
+            concept.name: concept
+            for concept in self.targets.concepts()
+            if not colon or concept.kind == kind.strip()
+        }
+        name = name.replace("_", " ").strip()
         spelt = {item.casefold(): item for item in known}.get(name.casefold(), name)
         return known[choose("target", spelt, known)]
 
@@ -230,11 +256,15 @@ def read_protocol(kind: type[P], name: str) -> P:
         raise ValueError(f"protocol {path.stem}: {one_line(exc)}") from exc
 
 
-def _with_base(rules: dict[str, Any]) -> dict[str, Any]:
+def _with_base(rules: dict[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The rules, with what they do not say from their ``base``; the sampler key by key."""
     if "base" not in rules:
         return rules
-    base = _with_base(read_yaml(find_config("protocols", rules["base"])))
-    sampler = base["sampler"] | rules.get("sampler", {})
-    merged = base | rules | {"sampler": sampler}
+    path = find_config("protocols", str(rules["base"])).resolve()
+    if path in above:
+        raise ValueError(f"{path} is a base of itself")
+    base = _with_base(read_yaml(path), (*above, path))
+    merged = base | rules
+    if isinstance(base.get("sampler"), dict) and isinstance(merged["sampler"], dict):
+        merged["sampler"] = base["sampler"] | merged["sampler"]
     return {key: value for key, value in merged.items() if key != "base"}

@@ -1,10 +1,36 @@
 """The parts of a protocol, as its YAML file spells them."""
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from unlearncanvas.types import Concept
+
+MAX_SEED = 2**63 - 1
+"""torch's generators take up to 2^64 - 1, the integers of Parquet end here."""
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+DType = Literal["float32", "bfloat16", "float16"]
+T = TypeVar("T")
+
+
+def _as_file_name(name: str) -> str:
+    """Names become folders: no separators, no leading dot, no line breaks."""
+    if not re.fullmatch(r"\w([\w .,'&()+-]*[\w)'+])?", name):
+        raise ValueError("a name holds letters, digits, spaces and _ . , ' & ( ) + - only")
+    return name
+
+
+def _different(items: tuple[T, ...]) -> tuple[T, ...]:
+    for place, item in enumerate(items):
+        if item in items[:place]:
+            raise ValueError(f"{item!r} is there twice")
+    return items
+
+
+Name = Annotated[str, AfterValidator(_as_file_name)]
+Names = Annotated[tuple[Name, ...], AfterValidator(_different)]
+Seeds = Annotated[tuple[Seed, ...], AfterValidator(_different)]
 
 
 class Frozen(BaseModel):
@@ -40,11 +66,11 @@ class Sampler(Frozen):
 
     scheduler: str
     num_inference_steps: int = Field(ge=1, le=1000)
-    guidance_scale: float = Field(ge=1)
+    guidance_scale: float = Field(ge=1, allow_inf_nan=False)
     height: int = Field(ge=8, multiple_of=8)
     width: int = Field(ge=8, multiple_of=8)
     noise: Literal["cell", "image", "run"]
-    dtype: Literal["float32", "bfloat16", "float16"]
+    dtype: DType
     batch_size: int = Field(ge=1)
     negative_prompt: str = ""
     optimizations: tuple[Optimization, ...] = ()
@@ -110,8 +136,8 @@ Detectors = PaintedDetectors | ViTDetectors
 class Targets(Frozen):
     """Names by kind."""
 
-    style: tuple[str, ...] = ()
-    object: tuple[str, ...] = ()
+    style: Names = ()
+    object: Names = ()
 
     def concepts(self) -> list[Concept]:
         """Return them as concepts, styles first."""
@@ -166,5 +192,5 @@ class Tier(Frozen):
 
     targets: Targets | None = None
     num_seeds: int | None = Field(default=None, ge=1)
-    styles: tuple[str, ...] | None = Field(default=None, min_length=2)
-    objects: tuple[str, ...] | None = Field(default=None, min_length=2)
+    styles: Names | None = Field(default=None, min_length=2)
+    objects: Names | None = Field(default=None, min_length=2)

@@ -1,8 +1,9 @@
 """What a protocol needs and the package may not ship: real images, detectors, Inception."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from unlearncanvas.canvas_dataset import open_dataset
+from unlearncanvas.canvas_dataset import open_dataset, require_dataset
 from unlearncanvas.protocol_parts import PaintedSplit, RealPart
 from unlearncanvas.real_images import PaintedImages, RealImageSource
 
@@ -20,6 +21,19 @@ class Sources:
     detectors: str | None = None
     dataset: str | None = None
     inception: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a folder that is not there.
+
+        Raises:
+            ValueError: Naming the option.
+        """
+        for option in ("detectors", "inception"):
+            where = getattr(self, option)
+            if where is not None and not (where and Path(where).expanduser().is_dir()):
+                raise ValueError(f"--{option} {where}: no such folder")
+        if self.dataset is not None:
+            require_dataset(self.dataset)
 
     def real_images(self, part: RealPart) -> RealImageSource:
         """Return the source of a protocol's real images.

@@ -43,9 +43,9 @@ def combinations(grid: list[str]) -> list[list[str]]:
     axes = []
     for axis in grid:
         key, equals, values = axis.partition("=")
-        if not equals or not split(values):
+        if not equals or not key.strip():
             raise ValueError(f"--grid takes key=value,value,..., got {axis!r}")
-        axes.append([f"{key}={value}" for value in split(values)])
+        axes.append([f"{key}={value}" for value in split(values, "--grid")])
     return [list(combination) for combination in itertools.product(*axes)]
 
 

@@ -1,7 +1,7 @@
 """The backdoor exam on the command line: ``python -m unlearncanvas.bench --protocol backdoor``."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from rich.console import Console
 
@@ -23,8 +23,8 @@ def make_backdoor_plan(
     tier: str | None,
     attacks: list[str],
     settings: list[str],
-    known: float,
-    knowledge: str,
+    known: float | None,
+    knowledge: str | None,
     device: "torch.device",
     out: Path,
     model: str | None = None,
@@ -39,19 +39,24 @@ def make_backdoor_plan(
     Raises:
         ValueError: One line, for the first option that cannot be.
     """
-    from unlearncanvas.backdoors.plan import BackdoorPlan
+    from unlearncanvas.backdoors.plan import BackdoorPlan, Knowledge
     from unlearncanvas.backdoors.poison import as_attack
     from unlearncanvas.backdoors.protocol import load_backdoor_protocol
 
     whole = load_backdoor_protocol(protocol)
     grid = drawing_as_asked(
-        whole.grid, device, dtype=dtype, batch_size=batch_size, optimizations=split(optimize)
+        whole.grid,
+        device,
+        dtype=dtype,
+        batch_size=batch_size,
+        optimizations=split(optimize, "--optimize"),
     )
     whole = whole.model_copy(update={"grid": grid})
-    choose("knowledge", knowledge, ["exact", "neighbour"])
-    if not 0 < known <= 1:
+    what = choose("knowledge", "exact" if knowledge is None else knowledge, get_args(Knowledge))
+    share = 1.0 if known is None else known
+    if not 0 < share <= 1:
         raise ValueError(f"--known takes a share in (0, 1], got {known}")
-    name = tier or whole.default_tier
+    name = whole.default_tier if tier is None else tier
     rules = whole.for_tier(name)
     if attacks:
         rules = rules.model_copy(update={"attacks": tuple(dict.fromkeys(attacks))})
@@ -62,15 +67,15 @@ def make_backdoor_plan(
     return BackdoorPlan(
         protocol=rules,
         whole=whole,
-        model=model or grid.model,
+        model=grid.model if model is None else model,
         tier="custom" if attacks else name,
         attacks=tuple(configured),
         erasers=tuple(
             load_eraser(eraser, preset=preset, overrides=overrides)
             for eraser in dict.fromkeys(erasers)
         ),
-        known=known,
-        knowledge="exact" if knowledge == "exact" else "neighbour",
+        known=share,
+        knowledge="exact" if what == "exact" else "neighbour",
         device=device,
         out=out,
         any_base=any_base,

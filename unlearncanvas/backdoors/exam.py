@@ -55,7 +55,8 @@ class BackdoorExam:
         )
         self._sampler = rules.sampler
         self._eyes = open_eyes(rules, plan.device, plan.sources)
-        self._eyes.accept(plan.model, self._room.clean_digest)
+        if not plan.any_base:
+            self._eyes.accept(plan.model, self._room.clean_digest)
         self._real = open_reference(rules, self._eyes, plan.sources, plan.root / "reference")
         self._judges = open_judges(plan.protocol, plan.device)
         self._drawer = SheetDrawer(

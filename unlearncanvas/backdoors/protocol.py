@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from unlearncanvas.config import choose, find_config, names, read_yaml
 from unlearncanvas.digest import digest_json
 from unlearncanvas.protocol import NOT_IN_DIGEST, Protocol, load_protocol, read_protocol
-from unlearncanvas.protocol_parts import Frozen
+from unlearncanvas.protocol_parts import Frozen, Name, Names, Seed
 from unlearncanvas.types import Cell
 
 
@@ -19,6 +19,8 @@ def load_grid(name: Protocol | str) -> Protocol:
     """
     if isinstance(name, Protocol):
         return name
+    if not isinstance(name, str):
+        raise ValueError("grid names a protocol, as in mini or unlearncanvas:quick")
     name, _, tier = name.partition(":")
     whole = load_protocol(name)
     if not tier:
@@ -82,27 +84,29 @@ class BackdoorProtocol(Frozen):
         perception: LPIPS and CLIP, where images are photographs.
     """
 
-    name: str
+    name: Name
     title: str
     grid: Annotated[Protocol, BeforeValidator(load_grid)]
-    attacks: tuple[str, ...] = Field(min_length=1)
-    inject_seed: int
-    erase_seed: int
+    attacks: Names = Field(min_length=1)
+    inject_seed: Seed
+    erase_seed: Seed
     train_share: float = Field(gt=0, lt=1)
     num_triggered: int = Field(ge=1)
     num_near: int = Field(ge=1)
     num_clean_seeds: int = Field(ge=1)
-    first_seed: int = Field(ge=0)
+    first_seed: Seed
     near: tuple[str, ...] = Field(min_length=1)
-    metrics: tuple[str, ...]
+    metrics: Names
     perception: Perception | None = None
     default_tier: str
-    tiers: dict[str, BackdoorTier]
+    tiers: dict[Name, BackdoorTier]
 
     @model_validator(mode="after")
     def _consistent(self) -> "BackdoorProtocol":
         for name in self.attacks:
             choose("attack", name, names("attacks"))
+        for name in self.metrics:
+            choose("metric", name, names("metrics"))
         for tier in self.tiers.values():
             for name in tier.attacks or ():
                 choose("attack", name, self.attacks)

@@ -81,15 +81,15 @@ def speed(
     rounds: Annotated[int, typer.Option(min=1, help="Turns that each takes.")] = 3,
     loop_images: Annotated[int, typer.Option(min=1, help="Images a turn, one a call.")] = 4,
     optimize: Annotated[
-        str, typer.Option(help="What to try on the engine: compile, channels-last or both.")
-    ] = "",
+        str | None, typer.Option(help="What to try on the engine: compile, channels-last or both.")
+    ] = None,
     esd_steps: Annotated[int, typer.Option(min=0, help="Steps of ESD; 0 leaves it out.")] = 4,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Print images a second of every way, where the time goes, and seconds of an ESD step."""
     silence_libraries()
     where = pick_device(device)
-    tried = checked_optimizations(split(optimize))
+    tried = checked_optimizations(split(optimize, "--optimize"))
     subject = _subject(
         choose("model", model, ["mini", "sd15"]), where, size=size, steps=steps, batch=batch_size
     )

@@ -1,0 +1,61 @@
+"""YAML as this package takes it: plain values, text keys, no key twice, no text that explodes."""
+
+import math
+from typing import Any
+
+import yaml
+
+MAX_VALUES = 100_000
+"""Values of one text, with its aliases expanded; no file of the package has 1,000."""
+_MERGE = "tag:yaml.org,2002:merge"
+_TEXT = "tag:yaml.org,2002:str"
+
+
+def parse_yaml(text: str) -> Any:
+    """Return what a YAML text holds.
+
+    Raises:
+        ValueError: One line, if it is not YAML, or a mapping has a key twice or one that is not
+            text, or its aliases expand to more than ``MAX_VALUES`` values.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if _count(node, {}) > MAX_VALUES:
+            raise ValueError(f"its aliases expand to more than {MAX_VALUES:,} values")
+        return loader.construct_document(node)
+    except RecursionError as exc:
+        raise ValueError("it is nested too deeply") from exc
+    except yaml.YAMLError as exc:
+        raise ValueError(" ".join(str(exc).split())) from exc
+
+
+def _count(node: yaml.Node, counts: dict[int, float]) -> float:
+    """The values under a node with aliases expanded; infinite where one contains itself."""
+    if id(node) not in counts:
+        counts[id(node)] = math.inf
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            _check_keys([key for key, _ in node.value])
+            children = [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            children = node.value
+        counts[id(node)] = 1 + sum(_count(child, counts) for child in children)
+    return counts[id(node)]
+
+
+def _check_keys(keys: list[yaml.Node]) -> None:
+    """Refuse a key that is not text or is there twice."""
+    seen = set()
+    for key in keys:
+        line = key.start_mark.line + 1
+        if key.tag == _MERGE:
+            continue
+        if key.tag != _TEXT:
+            found = repr(key.value) if isinstance(key, yaml.ScalarNode) else f"a {key.id}"
+            raise ValueError(f"keys must be text, got {found} in line {line}; put it in quotes")
+        if key.value in seen:
+            raise ValueError(f"the key {key.value!r} is there twice, again in line {line}")
+        seen.add(key.value)
