@@ -3,6 +3,7 @@
 Imports nothing of ours, so that erasers and metrics can use it without the rest of the benchmark.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
@@ -146,10 +147,12 @@ class Templates(BaseModel):
 
 
 def require_places(name: str, template: str) -> None:
-    """Raise ValueError unless a template holds ``{words}``, and that of a context ``{other}``."""
+    """Raise ValueError unless a template holds ``{words}``, a context ``{other}``, and no more."""
     places = ("{words}", "{other}") if name.endswith("_context") else ("{words}",)
     if not all(place in template for place in places):
         raise ValueError(f"{name} must contain {' and '.join(places)}, got {template!r}")
+    if re.search("[{}]", re.sub("|".join(places), "", template)):
+        raise ValueError(f"{name} may have no field but {' and '.join(places)}, got {template!r}")
 
 
 def unreported(**losses: Any) -> None:
