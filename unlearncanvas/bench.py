@@ -201,8 +201,11 @@ def bench(
             with open_tracker(wandb or bool(tracked), tracked) as tracker:
                 backdoors.sit(poisoned, console, tracker=tracker)
         return
-    for option, value in {"--known": known, "--knowledge": knowledge}.items():
-        if value is not None:
+    for option, given in {
+        "--known": known is not None,
+        "--knowledge": knowledge is not None,
+    }.items():
+        if given:
             raise ValueError(f"{option} goes with a backdoor protocol only; leave it out")
     if shard is not None and ray is not None:
         raise ValueError("--shard and --ray exclude each other; give one of them")

@@ -223,7 +223,7 @@ def load_eraser(
         if not isinstance(dotted, str):
             raise ValueError(f"{path} needs a line 'class: package.module.Class', got {dotted!r}")
         cls, label = import_class(dotted), path.stem
-        chosen = _mapping(presets.get(preset), f"{path}: presets: {preset}")
+        chosen = _mapping(presets.get(str(preset)), f"{path}: presets: {preset}")
         settings = {**config, **chosen}
         registered = path.resolve().parent == (CONFIG_DIR / kind).resolve()
     if not issubclass(cls, Eraser) or inspect.isabstract(cls):

@@ -54,7 +54,7 @@ def _check_keys(keys: list[yaml.Node]) -> None:
         if key.tag == _MERGE:
             continue
         if key.tag != _TEXT:
-            found = repr(key.value) if isinstance(key, yaml.ScalarNode) else f"a {key.id}"
+            found = repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
             raise ValueError(f"keys must be text, got {found} in line {line}; put it in quotes")
         if key.value in seen:
             raise ValueError(f"the key {key.value!r} is there twice, again in line {line}")
