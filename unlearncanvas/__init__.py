@@ -1,5 +1,8 @@
 """The exam for concept unlearning in text-to-image diffusion models."""
 
+import sys
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,3 +18,34 @@ def __getattr__(name: str) -> Any:
 
         return load_erased
     raise AttributeError(f"module 'unlearncanvas' has no attribute {name!r}")
+
+
+def _refuse_shadows(names: tuple[str, ...] = ("erasers", "metrics")) -> None:
+    """Refuse a file elsewhere that Python would import in place of a package of this project.
+
+    ``python -m`` looks in the working folder first. A command ends with one line and exit code 2:
+    this runs before any other import, where no command is there yet to report an error.
+
+    Raises:
+        ImportError: If there is one, and this is no command.
+    """
+    for name in names:
+        own = Path(__file__).resolve().parents[1] / name / "__init__.py"
+        spec = find_spec(name)
+        found = own if spec is None or spec.origin is None else Path(spec.origin).resolve()
+        if found == own:
+            continue
+        message = (
+            f"{found} shadows the package {name!r} of unlearncanvas ({own.parent}): rename it, "
+            "start elsewhere, or use the console script `unlearncanvas`"
+        )
+        if Path(sys.argv[0]).name in (
+            "-m",
+            "unlearncanvas",
+        ):  # Python calls it -m until it is found
+            sys.stderr.write(f"error: {message}\n")
+            sys.exit(2)
+        raise ImportError(message)
+
+
+_refuse_shadows()

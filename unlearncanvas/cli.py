@@ -1,5 +1,6 @@
 """The console script ``unlearncanvas``: all commands; ``export`` is here."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -64,7 +65,9 @@ def export(
 
 
 def main() -> None:
-    """Run the console script."""
+    """Run the console script; classes are looked for in the working folder, too, after all else."""
+    if not sys.flags.safe_path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
     run_app(app)
 
 
