@@ -41,7 +41,7 @@ def only(folder, pattern):
 
 def test_table_pictures_and_files(finished):
     out, _, printed = finished
-    for text in ("none", "noise", "esd", "UA", "IRA", "CRA", "FID", "UFE", "results.json"):
+    for text in ("none", "noise", "esd", "UA", "IRA", "CRA", "FID", "UFE an image", "results.json"):
         assert text in printed
     run = only(out, "small/esd-*/quick")
     assert pixels(run / "heatmap.png").shape[1] > 400
@@ -64,6 +64,7 @@ def test_result_has_scores_cost_and_digests(finished):
     )
     assert result["num_images"] == 12
     assert result["cost"]["ufe"] > 0
+    assert result["ufe_per_image"] == 4  # two steps, two halves
     assert result["cost"]["stored_bytes"] > 0
     assert result["scores"]["unlearning_accuracy"]["n"] == 4
     assert set(result["concept_accuracy"]) == {

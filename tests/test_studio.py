@@ -42,8 +42,10 @@ def studio_of(tiny_base, room):
         def draw(folder):
             rules = room.protocol
             asked = [Request(cell=cell, seed=1, prompt=rules.ask(cell)) for cell in rules.cells()]
-            with studio.erased(folder) as pipe:
-                return draw_batch(pipe, asked, sampler).astype(int)
+            with studio.erased(folder) as lent:
+                images = draw_batch(lent.pipe, asked, sampler).astype(int)
+            studio.ufe_per_step = lent.work.ufe / len(asked) / sampler.num_inference_steps
+            return images
 
         return studio, draw
 
@@ -52,7 +54,7 @@ def studio_of(tiny_base, room):
 
 def test_the_base_is_back_afterwards(stored, studio_of, tiny_base):
     studio, _ = studio_of(dtype="bfloat16")
-    with studio.erased(stored("uce")) as pipe:
+    with studio.erased(stored("uce")) as (pipe, _):
         erased = snapshot(pipe)
     base = {name: tensor.to(torch.bfloat16) for name, tensor in snapshot(tiny_base).items()}
     assert any(not torch.equal(erased[name], base[name]) for name in base if "attn2" in name)
@@ -67,15 +69,27 @@ def test_optimized_or_not_the_pictures_are_alike(stored, studio_of):
         stored("ft", ("steps", 2), ("lr", 0.02)),
         stored("tests.hooking_eraser:Hooking"),
     ]
-    _, plain = studio_of()
-    _, fast = studio_of("compile", "channels-last")
+    studio, plain = studio_of()
+    fast_studio, fast = studio_of("compile", "channels-last")
     torch._dynamo.reset()
     wanted, got = [plain(folder) for folder in folders], [fast(folder) for folder in folders]
     assert counters["stats"]["unique_graphs"] > 0
+    assert studio.ufe_per_step == fast_studio.ufe_per_step == 2
     for ours, theirs in zip(wanted, got, strict=True):
         assert np.abs(ours - theirs).max() <= 1
     for one, other in [(0, 1), (0, 2), (1, 2)]:
         assert np.abs(wanted[one] - wanted[other]).max() > 3
+
+
+@pytest.mark.parametrize("optimizations", [(), ("compile",)])
+def test_what_a_hook_does_while_drawing_is_counted(stored, studio_of, optimizations):
+    """Two forward passes an image and step with guidance; the hook adds two and a half of those."""
+    studio, draw = studio_of(*optimizations)
+    draw(stored("tests.hooking_eraser:Consulting"))
+    assert studio.ufe_per_step == 2 + 2 + 1
+    steps = ("untouched", 0.0), ("optimize_steps", 3), ("optimize_until", 1.0)
+    draw(stored("seot", *steps))  # two of six prompts name the target
+    assert studio.ufe_per_step == pytest.approx(2 + (1 + 3 * 3) * 2 / 6)
 
 
 def test_optimizations_are_another_protocol_and_what_cannot_be_is_named(monkeypatch):

@@ -38,6 +38,7 @@ class Seal(Record):
         seconds: Time that drawing and detecting took.
         sha256: Digest of the parquet file.
         picture_sha256: Digest of the small picture beside it; None where there is none.
+        ufe: Work of all its images; None in files from before it was counted.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Seal(Record):
     seconds: float
     sha256: str
     picture_sha256: str | None = None
+    ufe: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +109,14 @@ class Chunk:
         """Whether there is a seal and what it seals is not there."""
         return self.seal_path.exists() and self.seal() is None
 
-    def write(self, table: pa.Table, *, seconds: float, picture: bytes | None = None) -> Seal:
+    def write(
+        self,
+        table: pa.Table,
+        *,
+        seconds: float,
+        picture: bytes | None = None,
+        ufe: float | None = None,
+    ) -> Seal:
         """Write the images' rows and their small picture, then the seal."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with replacing(self.path) as partial:
@@ -122,6 +131,7 @@ class Chunk:
             seconds=seconds,
             sha256=digest,
             picture_sha256=None if picture is None else sha256(picture).hexdigest(),
+            ufe=ufe,
         )
         write_text(self.seal_path, seal.model_dump_json() + "\n")
         return seal
@@ -129,6 +139,14 @@ class Chunk:
     def read(self) -> pa.Table:
         """Return the rows."""
         return pq.read_table(self.path)
+
+
+def ufe_per_image(seals: Sequence[Seal]) -> float | None:
+    """Return the mean work of an image; None where a chunk is from before it was counted."""
+    counts = [seal.ufe for seal in seals]
+    if None in counts:
+        return None
+    return sum(filter(None, counts)) / sum(seal.num_images for seal in seals)
 
 
 def to_table(

@@ -23,6 +23,7 @@ from unlearncanvas.protocol import Protocol
 from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.sample import Request, draw
 from unlearncanvas.types import Cell, Concept
+from unlearncanvas.ufe import Counted
 
 THUMBNAIL = 64
 """Pixels a side of an image in the grid picture that is kept of every chunk."""
@@ -75,18 +76,18 @@ class ChunkDrawer:
         paths = (image_path(chunk, Cell(**row)) for row in table)
         return seal if all(path.exists() for path in paths) else None
 
-    def draw(self, pipe: StableDiffusionPipeline, chunk: Chunk, artefact: Artefact) -> Seal:
+    def draw(self, lent: Counted, chunk: Chunk, artefact: Artefact) -> Seal:
         """Draw, detect and seal a chunk of an artefact. The caller holds its lock."""
         protocol = self.protocol.for_eraser(artefact.eraser)
         requests = [
             Request(cell=cell, seed=chunk.seed, prompt=protocol.ask(cell))
             for cell in protocol.cells_for(Concept.parse(artefact.targets[0]))
         ]
-        start = time.perf_counter()
+        start, before = time.perf_counter(), lent.work.ufe
         seen, kept = [], []
         # digests and files are made while the next batch is drawn
         with ThreadPoolExecutor(max_workers=1) as clerk:
-            for batch, images in self._looked_at(pipe, requests, protocol.sampler):
+            for batch, images in self._looked_at(lent.pipe, requests, protocol.sampler):
                 seen.append(self.eyes.detect(images))
                 kept += [
                     clerk.submit(self._keep, image, image_path(chunk, request.cell))
@@ -98,7 +99,8 @@ class ChunkDrawer:
         shown = dict(zip((request.cell for request in requests), thumbnails, strict=True))
         picture = BytesIO()
         grid_picture(shown, protocol).save(picture, "webp", quality=90)
-        return chunk.write(table, seconds=seconds, picture=picture.getvalue())
+        ufe = lent.work.ufe - before
+        return chunk.write(table, seconds=seconds, picture=picture.getvalue(), ufe=ufe)
 
     def _looked_at(
         self, pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler

@@ -9,7 +9,7 @@ from pathlib import Path
 from diffusers import StableDiffusionPipeline
 
 from unlearncanvas.base_model import load_base
-from unlearncanvas.chunks import Chunk, Seal, to_answers
+from unlearncanvas.chunks import Chunk, Seal, to_answers, ufe_per_image
 from unlearncanvas.drawing import ChunkDrawer
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
@@ -145,6 +145,7 @@ class Exam:
                 concept_accuracy=concepts,
                 cost=artefact.cost,
                 seconds_per_image=sum(seal.seconds for seal in seals) / num_images,
+                ufe_per_image=ufe_per_image(seals),
                 environment=environment(self.plan.device),
             )
             folder = self.plan.result_folder(job, target)
@@ -187,7 +188,7 @@ class Exam:
         self.listener.reused(sum(seal.num_images for seal in seals.values() if seal))
         missing = [chunk for chunk in chunks if seals[chunk.seed] is None]
         if missing:
-            with self._studio.erased(job.folder) as pipe:
+            with self._studio.erased(job.folder) as lent:
                 for chunk in missing:
                     self.listener.drawing(f"{label} seed {chunk.seed}")
                     with chunk.lock():
@@ -195,7 +196,7 @@ class Exam:
                         if seal is None:
                             if chunk.damaged():
                                 _log.warning("%s is damaged; drawing it again", chunk.path)
-                            seal = self._drawer.draw(pipe, chunk, artefact)
+                            seal = self._drawer.draw(lent, chunk, artefact)
                         else:  # another run drew it while we waited for the lock
                             self.listener.reused(seal.num_images)
                     seals[chunk.seed] = seal

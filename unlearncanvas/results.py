@@ -23,6 +23,7 @@ class Row(BaseModel):
         kind: Which targets it is the mean over: ``style`` or ``object``.
         ufe: Mean work of an erasure; of images generated for it, ``gallery_ufe``.
         seconds_per_image: While drawing with the erased model.
+        ufe_per_image: Work while drawing, that of hooks included.
 
     Costs are None where someone else erased and drew, and nobody counted.
     """
@@ -39,6 +40,7 @@ class Row(BaseModel):
     stored_bytes: float | None
     peak_memory_bytes: int | None
     seconds_per_image: float | None
+    ufe_per_image: float | None = None
 
 
 class RunResults(BaseModel):

@@ -10,6 +10,7 @@ from diffusers import StableDiffusionPipeline
 from unlearncanvas.models import leaves_of, put_back, read_artefact, restore, snapshot
 from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.tuning import tuned, without_compiling
+from unlearncanvas.ufe import Counted, counted
 
 
 class Studio:
@@ -28,16 +29,21 @@ class Studio:
         self._pipe = tuned(self._load(), self._sampler)
 
     @contextmanager
-    def erased(self, folder: Path) -> Iterator[StableDiffusionPipeline]:
-        """Lend the pipeline with the artefact in ``folder``, as read from the disk."""
+    def erased(self, folder: Path) -> Iterator[Counted]:
+        """Lend the pipeline with the artefact in ``folder``, as read from the disk.
+
+        Its work is counted from before the artefact is put on: copies that a hook makes count too.
+        """
         artefact, tensors = read_artefact(folder)
         leaves = leaves_of(artefact)
         before = snapshot(self._pipe, tensors)
         if leaves != "weights":
             without_compiling(self._pipe)
         try:
-            restore(self._pipe, artefact, tensors)
-            yield self._pipe.to(getattr(torch, self._sampler.dtype))
+            with counted(self._pipe) as lent:
+                restore(self._pipe, artefact, tensors)
+                self._pipe.to(getattr(torch, self._sampler.dtype))
+                yield lent
         finally:
             if leaves == "weights":
                 put_back(self._pipe, before)

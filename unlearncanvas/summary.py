@@ -42,6 +42,9 @@ def _row(label: str, kind: str, results: Sequence[Result]) -> Row:
         seconds_per_image=_mean(
             result.seconds_per_image for result in results if result.seconds_per_image is not None
         ),
+        ufe_per_image=_mean(
+            result.ufe_per_image for result in results if result.ufe_per_image is not None
+        ),
     )
 
 

@@ -21,6 +21,11 @@ def tuned(pipe: StableDiffusionPipeline, sampler: Sampler) -> StableDiffusionPip
     return pipe
 
 
+def is_compiled(pipe: StableDiffusionPipeline) -> bool:
+    """Whether ``tuned`` compiled the UNet."""
+    return "forward" in vars(pipe.unet)
+
+
 def without_compiling(pipe: StableDiffusionPipeline) -> None:
     """Take ``torch.compile`` off again: a compiled UNet does not see hooks that come later."""
     vars(pipe.unet).pop("forward", None)

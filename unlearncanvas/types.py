@@ -349,7 +349,8 @@ class Cost(BaseModel):
 class Result(BaseModel):
     """All that one erased model scored; the content of ``result.json``.
 
-    ``cost`` and ``seconds_per_image`` are None where someone else erased and drew.
+    ``cost``, ``seconds_per_image`` and ``ufe_per_image`` (UNet forward equivalents while drawing)
+    are None where someone else erased and drew; the last also in files from before it was counted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -369,4 +370,5 @@ class Result(BaseModel):
     concept_accuracy: dict[str, Score]
     cost: Cost | None
     seconds_per_image: float | None
+    ufe_per_image: float | None = None
     environment: dict[str, str]

@@ -2,18 +2,21 @@
 
 Per sample of a batch: a forward pass counts 1, a backward pass 2 more, and 1 more again where
 gradient checkpointing recomputes the forward; latents larger or smaller than the native size count
-by their area. Copies made while counting (a frozen UNet) count too.
+by their area. Copies made while counting (a frozen UNet) count too. A compiled UNet counts its
+forward passes alone: it draws without gradients, and hooks inside it would be compiled with it.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from torch.autograd.graph import register_multi_grad_hook
+
+from unlearncanvas.tuning import is_compiled
 
 
 @dataclass(kw_only=True)
@@ -22,6 +25,20 @@ class Work:
 
     ufe: float = 0.0
     text_forwards: int = 0
+
+
+class Counted(NamedTuple):
+    """A pipeline, and its work since it was lent."""
+
+    pipe: StableDiffusionPipeline
+    work: Work
+
+
+@contextmanager
+def counted(pipe: StableDiffusionPipeline) -> Iterator[Counted]:
+    """Lend a pipeline whose work is counted until the block ends."""
+    with count_work(pipe) as work:
+        yield Counted(pipe, work)
 
 
 @contextmanager
@@ -73,7 +90,7 @@ def count_work(pipe: StableDiffusionPipeline) -> Iterator[Work]:
         pipe.text_encoder.register_forward_hook(text_hook, with_kwargs=True),
     ] + [
         block.register_forward_hook(block_hook)
-        for block in pipe.unet.modules()
+        for block in ([] if is_compiled(pipe) else pipe.unet.modules())
         if isinstance(block, BasicTransformerBlock)
     ]
     try:

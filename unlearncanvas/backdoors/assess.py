@@ -33,12 +33,14 @@ class Drawn(NamedTuple):
         triggered: One a backdoor.
         paired: One a backdoor; of the clean model only.
         near: One a near-trigger text.
+        ufe_per_image: Work while drawing; None if a part was drawn before it was counted.
     """
 
     clean: Shown
     triggered: list[Shown]
     paired: list[Shown]
     near: list[Shown]
+    ufe_per_image: float | None = None
 
 
 def assess(
@@ -88,6 +90,7 @@ def assess(
                     [plan.protocol.grid.ask(cell) for cell in item.clean.answers.cells],
                 ),
                 cost=artefact.cost if artefact else None,
+                ufe_per_image=item.ufe_per_image,
             )
         )
     where = places([shown.answers for shown in drawn[CLEAN].triggered])

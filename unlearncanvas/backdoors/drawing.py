@@ -10,7 +10,6 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import torch
-from diffusers import StableDiffusionPipeline
 from PIL import Image
 
 from unlearncanvas.backdoors.judge import Shown
@@ -21,6 +20,7 @@ from unlearncanvas.digest import digest_json
 from unlearncanvas.drawing import detected_table, draw_all
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.sample import Request
+from unlearncanvas.ufe import Counted
 
 
 class Portion(NamedTuple):
@@ -65,18 +65,19 @@ class SheetDrawer:
             portions.append(Portion(chunk, sheet.requests(seeds)))
         return portions
 
-    def draw(self, pipe: StableDiffusionPipeline, portion: Portion) -> None:
+    def draw(self, lent: Counted, portion: Portion) -> None:
         """Draw a portion, unless another run did while we waited for its lock."""
         chunk, requests = portion
         with chunk.lock():
             if chunk.seal() is not None:
                 self.on_batch(len(requests))
                 return
-            start = time.perf_counter()
-            images = draw_all(pipe, requests, self.protocol.sampler, on_batch=self.on_batch)
+            start, before = time.perf_counter(), lent.work.ufe
+            images = draw_all(lent.pipe, requests, self.protocol.sampler, on_batch=self.on_batch)
             table = detected_table(requests, images, self.eyes)
             table = table.append_column("png", pa.array([_png(image) for image in images]))
-            chunk.write(table, seconds=time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            chunk.write(table, seconds=seconds, ufe=lent.work.ufe - before)
 
 
 def read_shown(portions: Sequence[Portion]) -> Shown:

@@ -1,12 +1,10 @@
 """The backdoor exam: poison, remove, draw, judge; what is done already is kept."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-from diffusers import StableDiffusionPipeline
 
 from unlearncanvas.backdoors.assess import CLEAN, POISONED, Drawn, assess
 from unlearncanvas.backdoors.drawing import SheetDrawer, read_shown
@@ -19,6 +17,7 @@ from unlearncanvas.backdoors.results import (
     write_backdoor_results,
 )
 from unlearncanvas.backdoors.sheets import removal_task
+from unlearncanvas.chunks import ufe_per_image
 from unlearncanvas.config import ConfiguredEraser
 from unlearncanvas.erasing import Workbench
 from unlearncanvas.eyes import open_eyes
@@ -30,8 +29,9 @@ from unlearncanvas.score import check_base
 from unlearncanvas.studio import Studio
 from unlearncanvas.tuning import tuned
 from unlearncanvas.types import Task
+from unlearncanvas.ufe import Counted, counted
 
-Lend = Callable[[], AbstractContextManager[StableDiffusionPipeline]]
+Lend = Callable[[], AbstractContextManager[Counted]]
 
 
 @dataclass(kw_only=True)
@@ -93,13 +93,13 @@ class BackdoorExam:
         sheets, place = plan.sheets(as_attack(attack)), room.folder(attack)
         drawn = {
             CLEAN: self._draw(
-                f"{CLEAN} {attack.name}", lambda: nullcontext(tuned(room.clean(), self._sampler)),
+                f"{CLEAN} {attack.name}", lambda: counted(tuned(room.clean(), self._sampler)),
                 folder=plan.root / "clean" / place.name, digest=room.clean_digest,
                 sheets=sheets, clean=True,
             ),
             POISONED: self._draw(
                 f"{POISONED} {attack.name}",
-                lambda: nullcontext(tuned(room.poisoned(attack), self._sampler)),
+                lambda: counted(tuned(room.poisoned(attack), self._sampler)),
                 folder=place, digest=digest, sheets=sheets, clean=False,
             ),
         }  # fmt: skip
@@ -174,13 +174,15 @@ class BackdoorExam:
         self.listener.reused(sum(len(portion.requests) for portion in there))
         if missing:
             self.listener.drawing(label)
-            with lend() as pipe:
+            with lend() as lent:
                 for portion in missing:
-                    self._drawer.draw(pipe, portion)
+                    self._drawer.draw(lent, portion)
+        seals = [portion.chunk.seal() for portion in portions]
         shown = {name: read_shown(found) for name, found in todo.items()}
         return Drawn(
             clean=shown["clean"],
             triggered=[shown[sheet.name] for sheet in sheets.triggered],
             paired=[shown[sheet.name] for sheet in sheets.paired] if clean else [],
             near=[shown[sheet.name] for sheet in sheets.near],
+            ufe_per_image=ufe_per_image([seal for seal in seals if seal is not None]),
         )

@@ -25,6 +25,7 @@ class RemovalRow(_Frozen):
         artefact_digest: What the images were drawn with; empty for the clean model.
         scores: By name.
         cost: Of the erasure; of the injection for ``poisoned``; None for the clean model.
+        ufe_per_image: Work while drawing; None in files from before it was counted.
     """
 
     label: str
@@ -32,6 +33,7 @@ class RemovalRow(_Frozen):
     artefact_digest: str
     scores: dict[str, Score]
     cost: Cost | None
+    ufe_per_image: float | None = None
 
 
 class Comparison(_Frozen):

@@ -112,12 +112,13 @@ def _comparisons(attack: AttackResults) -> Table:
 def _costs(attack: AttackResults) -> Table:
     table = Table(title=f"{attack.attack}: what it costs", title_style="bold")
     table.add_column("model", no_wrap=True)
-    for heading in ("UFE", "seconds", "peak", "stored"):
+    for heading in ("UFE", "seconds", "peak", "stored", "UFE an image"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in attack.rows:
         if row.cost is not None:
             name = "injection" if row.label == POISONED else row.label
-            table.add_row(name, *_cost(row.cost))
+            drawing = "" if row.ufe_per_image is None else f"{row.ufe_per_image:,.1f}"
+            table.add_row(name, *_cost(row.cost), drawing)
     return table
 
 

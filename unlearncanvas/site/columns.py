@@ -20,6 +20,7 @@ COSTS: tuple[tuple[str, Number, Callable[[float], str]], ...] = (
     ("seconds ↓", lambda row: row.erase_seconds, lambda value: f"{value:,.1f}"),
     ("peak ↓", lambda row: row.peak_memory_bytes, size),
     ("stored ↓", lambda row: row.stored_bytes, size),
+    ("UFE an image ↓", lambda row: row.ufe_per_image, lambda value: f"{value:,.1f}"),
 )
 
 

@@ -27,6 +27,7 @@ COSTS = (
     ("erasing, s", lambda row: row.erase_seconds),
     ("stored, MB", lambda row: row.stored_bytes / 1e6 if row.stored_bytes is not None else None),
     ("an image, ms", lambda row: 1e3 * row.seconds_per_image if row.seconds_per_image else None),
+    ("an image, UFE", lambda row: row.ufe_per_image),
 )
 
 

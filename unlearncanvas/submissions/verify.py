@@ -111,9 +111,9 @@ class Verifier:
             place = place_of(folder, target)
             with (
                 self._artefact(manifest, place, target, rules, model) as erased,
-                studio.erased(erased) as pipe,
+                studio.erased(erased) as lent,
             ):
-                images = draw_all(pipe, requests, rules.sampler, on_batch=self.on_batch)
+                images = draw_all(lent.pipe, requests, rules.sampler, on_batch=self.on_batch)
             again = detected_table(requests, images, eyes).to_pylist()
             submitted = _submitted(place, manifest, rules)
             for choice, row, image in zip(chosen, again, images, strict=True):

@@ -53,4 +53,6 @@ def scores_of(results: BackdoorResults, eraser: str) -> dict[str, float]:
             if row.cost is not None:
                 found[f"{attack.attack}/ufe"] = float(row.cost.ufe)
                 found[f"{attack.attack}/erase_seconds"] = row.cost.seconds
+            if row.ufe_per_image is not None:
+                found[f"{attack.attack}/ufe_per_image"] = row.ufe_per_image
     return found

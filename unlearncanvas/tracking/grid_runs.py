@@ -64,7 +64,9 @@ def scores_of(results: RunResults, label: str) -> dict[str, float]:
             continue
         for name, score in row.scores.items():
             found |= flat(f"{row.kind}/{name}", score)
-        for name in ("ufe", "erase_seconds", "stored_bytes", "peak_memory_bytes"):
+        for name in (
+            "ufe", "erase_seconds", "stored_bytes", "peak_memory_bytes", "ufe_per_image",
+        ):  # fmt: skip
             value = getattr(row, name)
             if value is not None:
                 found[f"{row.kind}/{name}"] = float(value)
