@@ -41,7 +41,7 @@ def only(folder, pattern):
 
 def test_table_pictures_and_files(finished):
     out, _, printed = finished
-    for text in ("none", "noise", "esd", "UA", "IRA", "CRA", "FID", "UFE an image", "results.json"):
+    for text in ("none", "noise", "esd", "UA", "IRA", "CRA", "FID", "UFE an", "results.json"):
         assert text in printed
     run = only(out, "small/esd-*/quick")
     assert pixels(run / "heatmap.png").shape[1] > 400

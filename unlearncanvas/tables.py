@@ -22,7 +22,7 @@ COLUMNS = (
     ("KID x1000 ↓", "kid_inception_clean"),
     ("FID (torchvision) ↓", "fid_inception_torchvision"),
 )
-COST = ("UFE", "seconds", "peak", "stored", "ms an image", "UFE an image")
+COST = ("UFE", "seconds", "peak", "stored", "ms an\nimage", "UFE an\nimage")
 
 
 def tables(results: RunResults) -> list[Table]:
@@ -92,7 +92,7 @@ def cost(row: Row) -> tuple[str, ...]:
         unknown if row.peak_memory_bytes is None else size(row.peak_memory_bytes),
         unknown if row.stored_bytes is None else size(row.stored_bytes),
         unknown if row.seconds_per_image is None else f"{1000 * row.seconds_per_image:.0f}",
-        unknown if row.ufe_per_image is None else f"{row.ufe_per_image:,.1f}",
+        "unknown" if row.ufe_per_image is None else f"{row.ufe_per_image:,.1f}",
     )
 
 

@@ -112,7 +112,7 @@ def _comparisons(attack: AttackResults) -> Table:
 def _costs(attack: AttackResults) -> Table:
     table = Table(title=f"{attack.attack}: what it costs", title_style="bold")
     table.add_column("model", no_wrap=True)
-    for heading in ("UFE", "seconds", "peak", "stored", "UFE an image"):
+    for heading in ("UFE", "seconds", "peak", "stored", "UFE an\nimage"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in attack.rows:
         if row.cost is not None:
