@@ -84,7 +84,7 @@ def _costs(rows: Sequence[Row]) -> Table:
 
 def cost(row: Row) -> tuple[str, ...]:
     """Return the cells under :data:`COST`; work for generated images after a plus sign."""
-    gallery = f" + {row.gallery_ufe:,.0f}" if row.gallery_ufe else ""
+    gallery = f"\n+ {row.gallery_ufe:,.0f}" if row.gallery_ufe else ""
     unknown = "not measured"
     return (
         unknown if row.ufe is None else f"{row.ufe:,.0f}{gallery}",
