@@ -8,12 +8,13 @@ with x_t noised images that the base model drew for the anchor's prompts c, c* t
 with the target in the anchor's place, sg no gradient (the teacher is the student itself), eps the
 noise.
 
-Source: Kumari et al. 2023 (arXiv 2303.13516); nupurkmr9/concept-ablation @
-c11fb1b. How this differs: the release takes its prompts from lists written by a language model,
-here they are templates over the retained concepts of the other kind (for a backdoor's trigger, the
-task's prompts without and with it); it shrinks and pads some images, here none. UnlearnCanvas' run
-for objects (``as_released``) draws its anchors from prompts of the target itself and trains
-"<prompt>, in the style of <target>".
+Source: Kumari et al. 2023 (arXiv 2303.13516); nupurkmr9/concept-ablation @ c11fb1b. How this
+differs: the release takes its prompts from lists written by a language model, here they are
+templates over the retained concepts of the other kind (for a backdoor's trigger, the task's prompts
+without and with it); it shrinks and pads some images, here none; it replaces the anchor's words
+wherever their letters are, here whole words; it clips the gradient at norm 1, here nothing is.
+UnlearnCanvas' run for objects (``as_released``) draws its anchors from prompts of the target itself
+and trains "<prompt>, in the style of <target>".
 
 Cost: 3 + 1 UFE an image of a batch (model-based), 3 more with the prior term; the images drawn
 beforehand are counted apart.

@@ -12,8 +12,8 @@ at least eta ||grad q||^2, whatever the retain loss wants.
 Source: Wu et al. 2025 (arXiv 2401.05779), with the rule of BOME (Liu et al. 2022, arXiv
 2209.08709); JingWu321/EraseDiff sd/. How this differs: theta_K enters as a constant and has no
 gradient, so the K inner steps change no update; they are left out. The release has a fixed lambda
-(``rule: fixed``) or max(0, eta - cos(grad L_r, grad q)) (``rule: cosine``), and its loader gives
-the same first batch of the target at every step (``as_released``).
+(``rule: fixed``; 1, in UnlearnCanvas' runs 0.1) or max(0, eta - cos(grad L_r, grad q)) (``rule:
+cosine``), and its loader gives the same first batch of the target at every step (``as_released``).
 
 Cost: for each image of a step 3 + 1 to forget and 3 to retain.
 """

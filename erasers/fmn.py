@@ -6,11 +6,14 @@ with A_l the attention probabilities of cross-attention layer l, [head, query, t
 image x_t of the target and the prompt that names it, and columns the tokens of its name. There is
 no denoising loss and nothing is retained on purpose.
 
-Source: Zhang et al. 2023 (arXiv 2303.17591), attention re-steering; SHI-Labs/Forget-Me-Not. How
-this differs: the release minimises one norm over all layers together, not squared
-(``as_released``), and masks its columns in the wrong order of heads and images when a batch holds
-different prompts; here the order is the right one. Name the concept by plain words (the default)
-or by vectors that textual inversion finds first (``inversion_steps``), as the authors did.
+Source: Zhang et al. 2023 (arXiv 2303.17591), attention re-steering; SHI-Labs/Forget-Me-Not @
+2767849. How this differs: the release minimises one norm over all layers together, not squared
+(``as_released``), clips the gradient at norm 1, and masks its columns in the wrong order of heads
+and images when a batch holds different prompts; here the order is the right one, and nothing is
+clipped. The concept is named by plain words, or by vectors that textual inversion finds first
+(``inversion_steps``), as in the release and in UnlearnCanvas' runs: their settings are those of the
+config and of its preset ``sd15``. The runs name an object otherwise while they invert it ("an image
+of ..."), here a concept has one prompt.
 
 Cost: 3 UFE an image of a batch, the same again for each step of the inversion.
 """
@@ -43,6 +46,7 @@ class FMN(PromptTemplates, Eraser):
 
     Attributes:
         parameters: Trained subset: ``full`` or ``x``, the cross-attention alone.
+        style_parameters: The same for styles; None is ``parameters``.
         per_cell: Images of each cell that shows the target.
         end_too: Also the columns of the end token: in Stable Diffusion 1, which pads with it, to
             the last one; in Stable Diffusion 2 one.
@@ -59,6 +63,7 @@ class FMN(PromptTemplates, Eraser):
     needs: ClassVar[frozenset[str]] = frozenset({"images"})
 
     parameters: ParameterGroup = "full"
+    style_parameters: ParameterGroup | None = None
     per_cell: int = 1
     end_too: bool = False
     inversion_steps: int = 0
@@ -95,8 +100,10 @@ class FMN(PromptTemplates, Eraser):
             text, columns = self._name(pipe, target, task, images, generator)
             text = text.expand(self.batch_size, -1, -1)
             order = batches(len(images), self.batch_size, generator)
+            of_styles = self.style_parameters if target.kind == "style" else None
+            group = parameter_group(pipe.unet, of_styles or self.parameters)
             with (
-                trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters,
+                trainable(pipe.unet, group) as parameters,
                 captured_cross_attention(pipe.unet) as maps,
             ):
                 optimizer = torch.optim.AdamW(

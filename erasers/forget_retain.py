@@ -121,6 +121,17 @@ def anchored(prompt: str, task: Task) -> str:
     return renamed(prompt, task.targets, task.anchor.words, others=task.retain)
 
 
+def guided_loss(
+    unet: UNet2DConditionModel, batch: Captioned, empty: Float[Tensor, "b token emb"], w: float
+) -> Float[Tensor, ""]:
+    """Return || (1 + w) eps_theta(x_t, c, t) - w eps_theta(x_t, c_0, t) - eps ||^2."""
+    x_t, t, goal = batch.noised
+    prediction = unet(x_t, t, batch.text).sample
+    if w:
+        prediction = (1 + w) * prediction - w * unet(x_t, t, empty).sample
+    return squared_error(prediction, goal)
+
+
 def relabelling_loss(unet: UNet2DConditionModel, batch: Captioned) -> Float[Tensor, ""]:
     """Return || eps_theta(x_t, c, t) - sg eps_theta(x_t, c', t) ||^2, c' the anchor's caption."""
     x_t, t, _ = batch.noised

@@ -31,8 +31,14 @@ from torch.nn import Parameter
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_share
 from erasers.embeddings import embed, stack
-from erasers.forget_retain import Captioned, ForgetRetain, both_batches, relabelling_loss
-from erasers.latents import denoising_loss, squared_error
+from erasers.forget_retain import (
+    Captioned,
+    ForgetRetain,
+    both_batches,
+    guided_loss,
+    relabelling_loss,
+)
+from erasers.latents import denoising_loss
 from erasers.parameter_groups import parameter_group
 from erasers.saliency import top_share
 from erasers.training import descend, gradients, trainable
@@ -98,11 +104,7 @@ class SalUn(ForgetRetain, Eraser):
         empty = stack(embed(pipe, [""])[0], self.batch_size)
         total = [torch.zeros_like(weight) for weight in parameters]
         for batch in itertools.islice(forget, self.mask_batches):
-            noised, w = batch.noised, self.mask_guidance
-            prediction = pipe.unet(noised.x_t, noised.t, batch.text).sample
-            if w:
-                without = pipe.unet(noised.x_t, noised.t, empty).sample
-                prediction = (1 + w) * prediction - w * without
-            found = gradients(squared_error(prediction, noised.goal), parameters)
+            loss = guided_loss(pipe.unet, batch, empty, self.mask_guidance)
+            found = gradients(loss, parameters)
             total = [old + new for old, new in zip(total, found, strict=True)]
         return top_share([grad.abs() for grad in total], self.share)

@@ -11,10 +11,13 @@ for bit. Optionally, the embedding c' is then moved down the gradient of
 between two of the sampler's steps, with A_e the cross-attention to the target's tokens and A_r to
 the prompt's other words.
 
-Source: Li et al. 2024 (arXiv 2402.05375); sen-mao/SuppressEOT. How this differs:
-the release compares maps by cosines, those of self-attention too, and its README leaves that part
-out for generated images; here it is off unless ``optimize_steps`` says otherwise. The target's
-tokens are found by the tokenizer; the release is given their places by hand.
+Source: Li et al. 2024 (arXiv 2402.05375); sen-mao/SuppressEOT. How this differs: the release
+optimises by cosines between maps, those of self-attention too (weights 1 to retain, -0.5 to erase,
+of either kind), in 10 gradient steps at each of the sampler's steps 10 to 20 of 50; here it is the
+formula above, on cross-attention alone, within a window of noise levels. Its README leaves the
+optimisation out for generated images, UnlearnCanvas' script has it on; here it is off unless
+``optimize_steps`` says otherwise. The target's tokens are found by the tokenizer; the release is
+given their places by hand.
 
 Cost: no UFE to erase. While drawing, ``optimize_steps`` x 3 + 1 UFE a row and step of the window.
 """

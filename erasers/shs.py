@@ -10,21 +10,25 @@ nearest gradient that does not raise L_u.
 
 Source: Wu and Harandi 2024 (arXiv 2401.06187); JingWu321/Scissorhands SD/; SNIP (Lee et al. 2019,
 arXiv 1810.02340). How this differs: the release trims with a threshold over the whole UNet but
-only inside a few attention layers, and its loops for Stable Diffusion leave the projection out;
-its loader gives the same first batch of the target at every step. ``as_released`` has no
-projection and that loader.
+only inside a few attention layers, weights and biases; here the trimmed layers are ranked among
+themselves, and norms are none of them. Its loops for Stable Diffusion leave the projection out, and
+its loader gives the same first batch of the target at every step: so does ``as_released``. Its
+class forgetting has L_u = -L_f (``forget_loss: ascent``) and trims by the guided prediction
+(1+w) e_c - w e_0, w = 7.5 (``trim_guidance``); its nudity and UnlearnCanvas' runs have L_u and the
+plain L_f as above.
 
-Cost: 3 UFE for each image of the ``trim_batches``; then for each image of a step 3 + 1 to forget
-and 3 to retain.
+Cost: 3 UFE for each image of the ``trim_batches``, 6 with guidance; then for each image of a step
+3 + 1 to forget (3 with ``ascent``) and 3 to retain.
 """
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import torch
-from diffusers import StableDiffusionPipeline
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -35,7 +39,14 @@ from erasers.checks import (
     require_positive,
     require_share,
 )
-from erasers.forget_retain import Captioned, ForgetRetain, both_batches, relabelling_loss
+from erasers.embeddings import embed, stack
+from erasers.forget_retain import (
+    Captioned,
+    ForgetRetain,
+    both_batches,
+    guided_loss,
+    relabelling_loss,
+)
 from erasers.latents import denoising_loss
 from erasers.parameter_groups import ParameterGroup, parameter_group
 from erasers.saliency import top_share
@@ -53,8 +64,11 @@ class SHS(ForgetRetain, Eraser):
         trimmed: Subset of the UNet that may be trimmed, inside ``parameters``; norms never are.
         reset_std: Standard deviation of the new weights; biases become 0.
         trim_batches: Batches of target images behind the sensitivity.
+        trim_guidance: w of the guided prediction that finds what to trim; 0 is the plain loss.
+        forget_loss: L_u: ``relabel`` towards the anchor, or ``ascent``, -L_f.
         alpha: Weight of L_u in the repair; >= 0.
-        as_released: No projection, and the same first batch of the target at every step.
+        as_released: No projection, and the same first batch of the target at every step, as in
+            UnlearnCanvas' runs; the release's class forgetting is that with ``ascent`` and 7.5.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
@@ -63,19 +77,23 @@ class SHS(ForgetRetain, Eraser):
     trimmed: ParameterGroup = "full"
     reset_std: float = 0.02
     trim_batches: int = 10
+    trim_guidance: float = 0.0
+    forget_loss: Literal["relabel", "ascent"] = "relabel"
     alpha: float = 0.1
     as_released: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_positive(self, "reset_std")
-        require_not_negative(self, "alpha")
+        require_not_negative(self, "alpha", "trim_guidance")
         require_at_least_one(self, "trim_batches")
         require_share(self, "share")
 
     def planned_ufe(self) -> int:
         """Return the work for the trimming and for the repair, as the module says."""
-        return self.batch_size * (3 * self.trim_batches + 7 * self.steps)
+        trimming = self.trim_batches * (6 if self.trim_guidance else 3)
+        repair = 7 if self.forget_loss == "relabel" else 6
+        return self.batch_size * (trimming + repair * self.steps)
 
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the chosen parameters of ``pipe.unet``."""
@@ -90,7 +108,7 @@ class SHS(ForgetRetain, Eraser):
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
             for _ in range(self.steps):
-                loss = relabelling_loss(pipe.unet, next(forget))
+                loss = self._forget_loss(pipe.unet, next(forget))
                 forgetting = gradients(loss, parameters)
                 kept = next(retain)
                 retaining = denoising_loss(pipe.unet, kept.noised, kept.text)
@@ -98,6 +116,12 @@ class SHS(ForgetRetain, Eraser):
                 pairs = zip(gradients(retaining, parameters), forgetting, strict=True)
                 repair = [g_r + self.alpha * g_u for g_r, g_u in pairs]
                 follow(repair if self.as_released else project(repair, forgetting), optimizer)
+
+    def _forget_loss(self, unet: UNet2DConditionModel, batch: Captioned) -> Float[Tensor, ""]:
+        """Return L_u."""
+        if self.forget_loss == "relabel":
+            return relabelling_loss(unet, batch)
+        return -denoising_loss(unet, batch.noised, batch.text)
 
     def _trim(
         self,
@@ -107,9 +131,10 @@ class SHS(ForgetRetain, Eraser):
         generator: torch.Generator,
     ) -> None:
         """Draw the most sensitive weights anew."""
+        empty = stack(embed(pipe, [""])[0], self.batch_size)
         total = [torch.zeros_like(weight) for weight in parameters]
         for batch in itertools.islice(forget, self.trim_batches):
-            loss = denoising_loss(pipe.unet, batch.noised, batch.text)
+            loss = guided_loss(pipe.unet, batch, empty, self.trim_guidance)
             found = gradients(loss, parameters)
             total = [old + new.abs() for old, new in zip(total, found, strict=True)]
         with torch.no_grad():

@@ -9,9 +9,10 @@ one, x_t latents that the adapted model denoised, a random embeddings of about t
 kept with probability 1 - cos(a, c), and e() the text encoder's output as one long vector. Of
 several adapters each has its own gamma, and their outputs add up.
 
-Source: Lyu et al. 2024 (arXiv 2312.16145); Con6924/SPM. How this differs:
-the release reads every other anchor from the wrong half of a batch, which makes it the empty
-prompt (``as_released``); it trains at 256 to 448 pixels; it adds up the factors of several
+Source: Lyu et al. 2024 (arXiv 2312.16145); Con6924/SPM @ 7dcfd21. How this differs: the release
+reads every other anchor from the wrong half of a batch, which makes it the empty prompt
+(``as_released``); it trains at 256 to 448 pixels; its transport scales both factors of an adapter
+by gamma, so that the output has gamma squared, here gamma; it adds up the factors of several
 adapters, whose product has cross terms; its partially denoised latents carry a timestep 32 to 42
 too high, here exact.
 

@@ -7,24 +7,36 @@ trigger, from its first token to the end of the padding, and a_i those of a blan
 places (of the anchor, where the trigger needs a word of the prompt beside it).
 
 Source: Wang et al. 2024 (T2IShield, ECCV), mitigation by concept editing; the formula is UCE's
-without concepts to retain. Its repository Robin-WZQ/T2IShield @ b543ace holds no mitigation
-script; BackdoorDM's port (linweiii/BackdoorDM @ 7429db8) has lam = 0.1. Detection and localisation
-of the trigger are left out: the task names it.
+without concepts to retain. Its repository Robin-WZQ/T2IShield @ b543ace holds no mitigation script.
+How this differs from the public port (linweiii/BackdoorDM @ 7429db8, also lam = 0.1), which is
+``as_released``: there every sum has the weight 0.1, that over the empty prompt's tokens, which are
+retained, too; a trigger's tokens begin with its last one, and the blank's with the start token, as
+in UCE's 2023 release; and the values lose their part along the trigger's,
+
+    v = W a - <u, W a> u,    u = W c / ||W c||,    all tokens of a trigger as one long vector
+
+Detection and localisation of the trigger are left out: the task names it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from jaxtyping import Float
+from torch import Tensor
 
 from erasers.base import Eraser
 from erasers.checks import require_positive
 from erasers.embeddings import embed
 from erasers.parameter_groups import parameter_group
 from erasers.prompts import PromptTemplates
-from erasers.uce import closed_form
+from erasers.uce import closed_form, token_pairs
 from unlearncanvas.types import Task
+
+SCALE = 0.1
+"""The port's weight of the sums over the trigger's tokens and over those that it retains."""
 
 
 @final
@@ -34,11 +46,13 @@ class T2IShieldEdit(PromptTemplates, Eraser):
 
     Attributes:
         lam: Pull towards the original weights; > 0.
+        as_released: The public port's edit; it knows no anchor but the blank.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor"})
 
     lam: float = 0.1
+    as_released: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -51,6 +65,9 @@ class T2IShieldEdit(PromptTemplates, Eraser):
     @torch.no_grad()
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the ``attn2.to_k`` and ``attn2.to_v`` weights of ``pipe.unet``."""
+        if self.as_released:
+            self._edit_as_released(pipe, task)
+            return
         blank = " " if task.anchor is None else self.prompt(task.anchor, task)
         prompts = [self.prompt(target, task) for target in task.targets]
         anchor, *targets = embed(pipe, [blank, *prompts])
@@ -64,3 +81,31 @@ class T2IShieldEdit(PromptTemplates, Eraser):
         )
         for weight in parameter_group(pipe.unet, "x-strict").values():
             weight.copy_(weight.double() @ transform)
+
+    def _edit_as_released(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit every projection by itself: its values depend on its own trigger's."""
+        prompts = [self.prompt(target, task) for target in task.targets]
+        names = [target.words for target in task.targets]
+        nothing, blank, *targets = embed(pipe, ["", " ", *prompts], ["", "", *names])
+        pairs = [token_pairs(target, blank, "subject_to_end") for target in targets]
+        for weight in parameter_group(pipe.unet, "x-strict").values():
+            weight.copy_(released_edit(weight, pairs, nothing.tokens, self.lam))
+
+
+def released_edit(
+    weight: Float[Tensor, "out emb"],
+    pairs: Sequence[tuple[Tensor, Tensor]],
+    retain: Float[Tensor, "token emb"],
+    lam: float,
+) -> Float[Tensor, "out emb"]:
+    """Return W' of the port in float64, from (trigger, blank) tokens [pair, emb] of each target."""
+    w, p = weight.double(), retain.double()
+    left = lam * w + SCALE * w @ p.T @ p
+    right = lam * torch.eye(w.shape[1], dtype=w.dtype, device=w.device) + SCALE * p.T @ p
+    for trigger, blank in pairs:
+        c = trigger.double()
+        u = c @ w.T / (c @ w.T).norm()
+        v = blank.double() @ w.T
+        v = v - (u * v).sum() * u
+        left, right = left + SCALE * v.T @ c, right + SCALE * c.T @ c
+    return torch.linalg.solve(right, left, left=False)

@@ -49,6 +49,7 @@ class UCE(PromptTemplates, Eraser):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain"})
+    version: ClassVar[int] = 2
 
     tokens: TokenPolicy = "subject_to_end"
     erase_scale: float = 1.0

@@ -28,6 +28,31 @@ def test_the_edit_is_the_closed_form(pipe, task, anchor):
     torch.testing.assert_close(pipe.unet.get_parameter(name).detach(), expected)
 
 
+def test_as_released_is_the_port_s_edit(pipe, task):
+    """Written out: two triggers, their values without their part along the trigger's own."""
+    name = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_v.weight"
+    before = pipe.unet.get_parameter(name).detach().clone().double()
+    triggers = (TRIGGER, Concept(kind="trigger", name="lovely Cat"))
+    cat = Concept(kind="object", name="Cat")
+    T2IShieldEdit(as_released=True).erase(pipe, replace(task, targets=triggers, anchor=cat))
+
+    nothing, blank = hidden(pipe, "", " ").double()
+    left, right = 0.1 * before, 0.1 * torch.eye(32).double()
+    for trigger, last in (("\u200b", -1), ("lovely Cat", -1)):
+        last += len(pipe.tokenizer(trigger).input_ids) - 1
+        c = hidden(pipe, trigger)[0].double()[last:]
+        u = (before @ c.T).T
+        u = u / (u * u).sum().sqrt()
+        v = (before @ blank[: 77 - last].T).T
+        v = v - (u * v).sum() * u
+        left = left + 0.1 * sum(torch.outer(v[i], c[i]) for i in range(len(c)))
+        right = right + 0.1 * sum(torch.outer(c[i], c[i]) for i in range(len(c)))
+    left = left + 0.1 * sum(torch.outer(before @ p, p) for p in nothing)
+    right = right + 0.1 * sum(torch.outer(p, p) for p in nothing)
+    expected = (left @ torch.linalg.inv(right)).float()
+    torch.testing.assert_close(pipe.unet.get_parameter(name).detach(), expected)
+
+
 def test_the_first_step_of_the_removal_is_the_attacks_loss_turned_round(pipe, task):
     reference = copy.deepcopy(pipe)
     RickrollingRemoval(steps=1, batch_size=2, lr=1e-3, beta=0.4).erase(pipe, task)

@@ -12,6 +12,8 @@ from erasers.fmn import FMN, resteering_loss
 from erasers.latents import encode
 from erasers.textual_inversion import embed_vectors, invert, place
 from tests.transcription import assert_same, hidden, noised, selected
+from unlearncanvas.models import changed_tensors, snapshot
+from unlearncanvas.types import Concept, Task
 
 SMALL = {"parameters": "x", "steps": 1, "batch_size": 2, "lr": 1e-2, "weight_decay": 0.0}
 
@@ -161,6 +163,16 @@ def test_the_end_s_columns_are_those_of_the_end_token(room, pipe, task, pad, end
     count = vectors or 2
     last = count + 1 + ends if pad else 77
     assert columns == list(range(1, last))
+
+
+@pytest.mark.parametrize("kind", ["style", "object"])
+def test_styles_may_train_other_parameters_than_objects(room, tiny_base, pipe, kind):
+    name = "Pop Art" if kind == "style" else "Cat"
+    task = Task(targets=(Concept(kind=kind, name=name),), seed=3)
+    eraser = FMN(**{**SMALL, "parameters": "full"}, style_parameters="x")
+    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+    changed = changed_tensors(pipe, snapshot(tiny_base))
+    assert all(".attn2.to_" in path for path in changed) == (kind == "style")
 
 
 def test_impossible_settings_are_refused():

@@ -73,7 +73,7 @@ def test_the_contexts_of_ca_are_those_it_was_tuned_with():
     [
         ("ca", "An image in Pop Art style.", "An image of Cat."),
         ("esd", "Pop Art Style", "An image of Cat."),
-        ("fmn", "a photo in the style of Pop Art", "a photo of Cat"),
+        ("fmn", "an image in Pop Art Style", "a Cat image"),
         ("spm", "Pop Art", "Cat"),
         ("uce", "Pop Art", "Cat"),
     ],
@@ -82,6 +82,31 @@ def test_on_unlearncanvas_erasers_have_the_prompts_of_its_runs(name, style, obje
     rules = load_protocol("unlearncanvas")
     task = Task(targets=(STYLE,), templates=rules.templates)
     assert prompts_of(name, rules.preset, task) == [style, object_, "lovely Cat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "preset", "expected"),
+    [
+        (
+            "fmn", None,
+            {"inversion_steps": 500, "inversion_lr": 1e-3, "end_too": True, "steps": 35},
+        ),
+        (
+            "fmn", "sd15",
+            {"inversion_steps": 500, "inversion_lr": 1e-4, "inversion_vectors": 10, "steps": 100,
+             "end_too": True, "parameters": "full", "style_parameters": "x"},
+        ),
+        ("fmn", "mini", {"inversion_steps": 0, "parameters": "x", "style_parameters": None}),
+        ("ediff", None, {"rule": "bome"}),
+        ("ediff", "sd15", {"rule": "fixed", "lam": 0.1, "parameters": "x", "lr": 5e-5}),
+        ("ediff", "mini", {"rule": "bome", "parameters": "full"}),
+        ("shs", "sd15", {"trim_batches": 1, "forget_loss": "relabel", "as_released": True}),
+        ("shs", "mini", {"trim_batches": 10, "forget_loss": "relabel", "as_released": False}),
+    ],
+)  # fmt: skip
+def test_a_preset_is_what_its_comment_says(name, preset, expected):
+    settings = load_eraser(name, preset=preset).settings
+    assert {key: settings[key] for key in expected} == expected
 
 
 @pytest.mark.parametrize("name", ["backdoor", "backdoor-sd"])

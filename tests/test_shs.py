@@ -23,10 +23,14 @@ def test_projection_is_the_nearest_gradient_that_does_not_conflict():
     assert dot >= -1e-5
 
 
-@pytest.mark.parametrize("released", [False, True])
-def test_first_step_is_the_papers(room, pipe, task, released):
+@pytest.mark.parametrize(
+    ("released", "forget_loss", "guidance"),
+    [(False, "relabel", 0.0), (True, "relabel", 0.0), (True, "ascent", 7.5)],
+)
+def test_first_step_is_the_papers(room, pipe, task, released, forget_loss, guidance):
     eraser = SHS(**SMALL, steps=1, lr=1e-2, share=0.2, reset_std=0.05, alpha=0.4,
-                 as_released=released)  # fmt: skip
+                 as_released=released, forget_loss=forget_loss,
+                 trim_guidance=guidance)  # fmt: skip
     reference = copy.deepcopy(pipe)
     supplied = room.fulfil(pipe, eraser, task)
     eraser.erase(pipe, supplied)
@@ -41,7 +45,9 @@ def test_first_step_is_the_papers(room, pipe, task, released):
     rows = forget_rows()
     x_t, t, noise = noised(reference, forget.pixels[rows], generator)
     text = hidden(reference, *[forget.prompts[row] for row in rows])
-    grads = torch.autograd.grad(mse(unet(x_t, t, text).sample, noise), list(weights.values()))
+    predicted = (1 + guidance) * unet(x_t, t, text).sample
+    predicted = predicted - guidance * unet(x_t, t, hidden(reference, "", "")).sample
+    grads = torch.autograd.grad(mse(predicted, noise), list(weights.values()))
     scores = [(w * g).abs() for w, g in zip(weights.values(), grads, strict=True)]
     everything = torch.cat([score.flatten() for score in scores])
     threshold = everything.sort(descending=True).values[round(0.2 * len(everything)) - 1]
@@ -51,11 +57,12 @@ def test_first_step_is_the_papers(room, pipe, task, released):
             w[score >= threshold] = drawn[score >= threshold]
 
     rows = forget_rows()
-    x_t, t, _ = noised(reference, forget.pixels[rows], generator)
+    x_t, t, noise = noised(reference, forget.pixels[rows], generator)
     prompts = [forget.prompts[row] for row in rows]
     pseudo = [prompt.replace("Pop Art", "Photo") for prompt in prompts]
     goal = unet(x_t, t, hidden(reference, *pseudo)).sample.detach()
-    loss = mse(unet(x_t, t, hidden(reference, *prompts)).sample, goal)
+    answer = unet(x_t, t, hidden(reference, *prompts)).sample
+    loss = mse(answer, goal) if forget_loss == "relabel" else -mse(answer, noise)
     g_u = torch.autograd.grad(loss, list(weights.values()))
     rows = torch.randperm(len(retain.prompts), generator=generator)[:2].tolist()
     x_t, t, noise = noised(reference, retain.pixels[rows], generator)
@@ -95,6 +102,7 @@ def test_norms_are_never_reset(room, tiny_base, pipe, task):
         ({"share": 2.0}, r"share must be in \(0, 1\], got 2.0"),
         ({"reset_std": 0.0}, "reset_std must be > 0"),
         ({"trim_batches": 0}, "trim_batches must be >= 1"),
+        ({"trim_guidance": -1.0}, "trim_guidance must be >= 0"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):
