@@ -51,6 +51,10 @@ class Eraser(ABC):
         """Return the UNet forward equivalents an erasure is expected to take; None if unknown."""
         return None
 
+    def planned_ufe_std(self) -> float:
+        """Return the standard deviation of that over seeds; 0 where no seed changes it."""
+        return 0.0
+
     def restore(
         self, pipe: StableDiffusionPipeline, task: Task, tensors: Mapping[str, Tensor]
     ) -> None:

@@ -28,7 +28,7 @@ from erasers.checks import require_at_least_one, require_positive
 from erasers.embeddings import embed, stack
 from erasers.latents import squared_error
 from erasers.parameter_groups import ParameterGroup, parameter_group
-from erasers.partial_sampling import partial_sample
+from erasers.partial_sampling import Work, partial_sample, partial_sample_work
 from erasers.prompts import PromptTemplates
 from erasers.training import descend, trainable
 from unlearncanvas.types import Task
@@ -67,9 +67,16 @@ class ESD(PromptTemplates, Eraser):
 
     def planned_ufe(self) -> int:
         """Return the expected work: partial denoising, two frozen passes, one trained."""
-        halves = 2 if self.guidance_scale > 1 else 1
-        denoising = halves * (self.num_inference_steps - 1) / 2
-        return round(self.steps * self.batch_size * (denoising + 2 + 3))
+        return round(self.steps * self.batch_size * (self._denoising().mean + 2 + 3))
+
+    def planned_ufe_std(self) -> float:
+        """Return how far the draws of the partial denoising spread it."""
+        return self.steps**0.5 * self.batch_size * self._denoising().std
+
+    def _denoising(self) -> Work:
+        return partial_sample_work(
+            guidance_scale=self.guidance_scale, num_inference_steps=self.num_inference_steps
+        )
 
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the chosen parameters of ``pipe.unet``."""

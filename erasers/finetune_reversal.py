@@ -9,7 +9,7 @@ Source: "Sealing The Backdoor", arXiv 2508.18235, baseline "Finetune Reversal";
 Mystic-Slice/Sealing-The-Backdoor @ c75ee518. The text speaks of original images, the code uses
 none; neither do we.
 
-Cost: 3 + 1 UFE a prompt of a batch.
+Cost: 3 + 1 UFE a prompt of a batch; the clean model's 1 is not counted, it is not the pipeline's.
 """
 
 import copy
@@ -42,6 +42,10 @@ class FinetuneReversal(SelfDistillation):
             raise ValueError("fine-tuning reversal needs the clean model, the task has none")
         frozen: UNet2DConditionModel = copy.deepcopy(task.clean_unet).requires_grad_(False)
         return frozen
+
+    def planned_ufe(self) -> int:
+        """Return one trained pass a prompt, which is what a run counts."""
+        return 3 * self.steps * self.batch_size
 
     def loss(
         self,

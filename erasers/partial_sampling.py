@@ -1,4 +1,8 @@
-"""Latents part of the way from noise to image, with the timestep that belongs to them."""
+"""Latents part of the way from noise to image, with the timestep that belongs to them.
+
+Their work is random: i of N steps are done, i ~ U{0..N-1}, with mean (N - 1) / 2 and variance
+(N^2 - 1) / 12; each counts twice with guidance.
+"""
 
 from typing import NamedTuple
 
@@ -18,6 +22,20 @@ class NoisyLatents(NamedTuple):
 
     x_t: Float[Tensor, "b 4 h w"]
     t: Tensor
+
+
+class Work(NamedTuple):
+    """UNet forward equivalents of one latent, over the draws of i."""
+
+    mean: float
+    std: float
+
+
+def partial_sample_work(*, guidance_scale: float, num_inference_steps: int) -> Work:
+    """Return the work of ``partial_sample`` for each latent of its batch."""
+    halves = 2 if guidance_scale > 1 else 1
+    std = ((num_inference_steps**2 - 1) / 12) ** 0.5
+    return Work(halves * (num_inference_steps - 1) / 2, halves * std)
 
 
 @torch.no_grad()

@@ -38,7 +38,7 @@ from erasers.embeddings import embed, stack
 from erasers.esd import negative_guidance
 from erasers.latents import squared_error
 from erasers.low_rank import Gate, attach
-from erasers.partial_sampling import partial_sample
+from erasers.partial_sampling import Work, partial_sample, partial_sample_work
 from erasers.prompt_hook import on_prompts
 from erasers.prompts import PromptTemplates
 from erasers.training import descend, trainable
@@ -93,9 +93,17 @@ class SPM(PromptTemplates, Eraser):
 
     def planned_ufe(self) -> int:
         """Return the expected work for one target, as the module says."""
-        halves = 2 if self.guidance_scale > 1 else 1
-        latents = halves * (self.num_inference_steps - 1) / 2 + 2 + 3
+        latents = self._denoising().mean + 2 + 3
         return round(self.steps * (self.batch_size * latents + 4 * self.num_anchors))
+
+    def planned_ufe_std(self) -> float:
+        """Return how far the draws of the partial denoising spread it."""
+        return self.steps**0.5 * self.batch_size * self._denoising().std
+
+    def _denoising(self) -> Work:
+        return partial_sample_work(
+            guidance_scale=self.guidance_scale, num_inference_steps=self.num_inference_steps
+        )
 
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Attach one adapter a target to ``pipe.unet``, train it, and gate it by the prompt."""

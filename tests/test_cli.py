@@ -1,5 +1,6 @@
 """Bad input: one clear line, exit code 2, nothing lost."""
 
+import re
 import subprocess
 
 import pytest
@@ -106,6 +107,49 @@ def test_dry_run_draws_nothing(tmp_path):
     assert f"disk: {60 * (2 * 256 + 4 * 24 + 400) / 1000:.1f} kB of predictions" in done.stdout
     assert "(UNets, whole); free under" in done.stdout
     assert not (tmp_path / "runs").exists()
+    # 10 jobs' chunks of 6 images, 2 steps of 2 halves; 3 erasures of 2 steps
+    assert "60 images: 240 UFE to draw them" in done.stdout
+    found = re.search(
+        r"time: 60 images at ([\d.]+) ms: ([\d.]+) minutes; erasing: about ([\d.]+) minutes; "
+        r"together about ([\d.]+) minutes",
+        done.stdout,
+    )
+    each, drawing, erasing, together = map(float, found.groups())
+    assert drawing == pytest.approx(60 * each / 60_000, abs=0.06)
+    assert together == pytest.approx(drawing + erasing, abs=0.11)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ("--protocol", "unlearncanvas", "--eraser", "esd"),
+            ["800 images: 160,000 UFE to draw them", "about 324,000 UFE to erase",
+             "6 models x 1 seeds:    600 images, UFE a model about 54,000 ± 913",
+             f"{800 * (2 * (2 * 1024 + 2 * 2048) + 4 * 71 + 400) / 1e6:.1f} MB of predictions",
+             f"{8 * 4 * 859_520_964 / 1e9:.1f} GB (UNets of Stable Diffusion 1.5, whole)"],
+        ),
+        (
+            ("--protocol", "unlearncanvas", "--eraser", "ca", "--tier", "smoke"),
+            ["UFE a model 3,200, and 100,000 for images to learn from"],
+        ),
+        (
+            ("--protocol", "backdoor-sd", "--eraser", "skd", "--known", "0.5"),
+            ["erase   skd                    1 x UFE", "UFE to draw them", "disk: ",
+             f"{2 * 4 * 859_520_964 / 1e9:.1f} GB (UNets of Stable Diffusion 1.5, whole)"],
+        ),
+    ],
+)  # fmt: skip
+def test_dry_run_where_there_are_no_weights(tmp_path, monkeypatch, options, said):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    done = run("unlearncanvas.bench", *options, "--device", "cpu", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    for text in said:
+        assert text in done.stdout
+    assert "time: unknown, it is measured by drawing a batch: cannot load" in done.stdout
+    assert "nothing is downloaded here" in done.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -161,16 +161,18 @@ def test_restored_artefact_is_the_erased_pipeline(
 
 
 @contract
-def test_takes_the_work_it_plans(room, pipe, task, name, settings, pattern):
-    eraser = configured(
-        name, {**settings, **({"steps": 12} if "num_inference_steps" in settings else {})}
-    )
+@pytest.mark.parametrize("changes", [{}, {"steps": 3, "batch_size": 1}, {"batch_size": 5}])
+def test_takes_the_work_it_plans(room, pipe, task, name, settings, pattern, changes):
+    changes = {key: value for key, value in changes.items() if key in settings}
+    eraser = configured(name, {**settings, **changes})
     supplied = room.fulfil(pipe, eraser, task)
     side = pipe.unet.config.sample_size
     with count_work(pipe) as work:
         eraser.erase(pipe, supplied)
     if not supplied.images:
-        assert work.ufe == pytest.approx(eraser.planned_ufe(), rel=0.3)
+        spread = 4 * eraser.planned_ufe_std()
+        assert work.ufe == pytest.approx(eraser.planned_ufe(), abs=spread + 1e-9)
+        assert (spread > 0) == (name in ("esd", "spm"))
     else:  # painted images are larger than this UNet's native size
         area = max(gallery.pixels.shape[1] // 4 for gallery in supplied.images.values()) ** 2
         assert work.ufe == pytest.approx(eraser.planned_ufe() * area / side**2)

@@ -37,9 +37,15 @@ _HUB = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(/(?P<folder>[^@]+))?(@(?P<revision
 
 
 def load_base(
-    model: str, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32
+    model: str,
+    *,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    download: bool = True,
 ) -> StableDiffusionPipeline:
     """Return a base pipeline; the module's docstring has the forms of ``model``.
+
+    Without ``download``, a model of the Hub must be in the cache.
 
     Raises:
         ValueError: If it is not a Stable Diffusion pipeline, or cannot be reached, or its weights
@@ -53,11 +59,12 @@ def load_base(
             f"{file} is no whole CompVis checkpoint; name the pipeline that it belongs to, too: "
             f"FOLDER+{file}"
         )
-    with _explained(model):
+    with _explained(model, download=download):
         if whole:
-            pipe = _from_checkpoint(base, str(file), dtype)
+            pipe = _from_checkpoint(base, str(file), dtype, download=download)
         else:
-            pipe = StableDiffusionPipeline.from_pretrained(_folder(base), dtype=dtype, **NO_CHECKER)
+            folder = _folder(base, download=download)
+            pipe = StableDiffusionPipeline.from_pretrained(folder, dtype=dtype, **NO_CHECKER)
     if tensors and not whole:
         _put_weights(pipe.unet, tensors, str(file))
     pipe.set_progress_bar_config(disable=True)
@@ -80,7 +87,7 @@ def _split(model: str) -> tuple[str, Path | None]:
     return base, Path(file)
 
 
-def _folder(base: str) -> Path:
+def _folder(base: str, *, download: bool) -> Path:
     """Return the local folder of a pipeline, downloaded if it is on the Hub."""
     if base == MINICANVAS:
         return MINICANVAS_DIR
@@ -99,18 +106,25 @@ def _folder(base: str) -> Path:
         )
     repo, inner, revision = named["repo"], named["folder"], named["revision"]
     if inner is None:
-        return Path(StableDiffusionPipeline.download(repo, revision=revision, **NO_CHECKER))
+        return Path(
+            StableDiffusionPipeline.download(
+                repo, revision=revision, local_files_only=not download, **NO_CHECKER
+            )
+        )
     found = snapshot_download(
-        repo, revision=revision, allow_patterns=f"{inner}/*", ignore_patterns="*/unet_ema/*"
-    )
+        repo, revision=revision, allow_patterns=f"{inner}/*", ignore_patterns="*/unet_ema/*",
+        local_files_only=not download,
+    )  # fmt: skip
     if not (Path(found) / inner / "model_index.json").is_file():
         raise ValueError(f"the repository {repo} has no pipeline in {inner!r}")
     return Path(found) / inner
 
 
-def _from_checkpoint(base: str, file: str, dtype: torch.dtype) -> StableDiffusionPipeline:
+def _from_checkpoint(
+    base: str, file: str, dtype: torch.dtype, *, download: bool
+) -> StableDiffusionPipeline:
     """Return a CompVis checkpoint as a pipeline; ``base`` gives configs and tokenizer."""
-    config: dict[str, Any] = {"config": str(_folder(base))} if base else {}
+    config: dict[str, Any] = {"config": str(_folder(base, download=download))} if base else {}
     return StableDiffusionPipeline.from_single_file(file, dtype=dtype, **config, **NO_CHECKER)
 
 
@@ -136,17 +150,16 @@ def _put_weights(unet: UNet2DConditionModel, tensors: Mapping[str, Tensor], file
 
 
 @contextmanager
-def _explained(model: str) -> Iterator[None]:
+def _explained(model: str, *, download: bool) -> Iterator[None]:
     """Turn what loading raises into one line that names the way out."""
     try:
         yield
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as exc:
-        raise ValueError(
-            f"cannot load {model!r} as a Stable Diffusion pipeline: {_reason(exc)}"
-        ) from exc
+        reason = _reason(exc, download=download)
+        raise ValueError(f"cannot load {model!r} as a Stable Diffusion pipeline: {reason}") from exc
 
 
-def _reason(exc: Exception) -> str:
+def _reason(exc: Exception, *, download: bool) -> str:
     """Return what went wrong, and the way out where the library does not say it."""
     if isinstance(exc, GatedRepoError):
         return "it is gated: accept its terms on its page of the Hub, then run `hf auth login`"
@@ -154,6 +167,8 @@ def _reason(exc: Exception) -> str:
         return "the repository has no such revision; check what stands behind the @"
     if isinstance(exc, RepositoryNotFoundError):
         return "the Hub has no such repository; if it is private, run `hf auth login`"
+    if isinstance(exc, LocalEntryNotFoundError) and not download:
+        return "it is not in the cache, and nothing is downloaded here"
     if isinstance(exc, LocalEntryNotFoundError):
         where = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else "the Hub is out of reach"
         return (

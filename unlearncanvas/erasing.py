@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from unlearncanvas.config import ConfiguredEraser, class_name
 from unlearncanvas.digest import digest_json, digest_tensors
-from unlearncanvas.gallery import GalleryRoom
+from unlearncanvas.gallery import GalleryRoom, generated_ufe
 from unlearncanvas.losses import LossCurves
 from unlearncanvas.memory import peak_memory
 from unlearncanvas.models import (
@@ -204,7 +204,7 @@ class Workbench:
                 peak_memory_bytes=peak.value,
                 stored_bytes=sum(tensor.nbytes for tensor in tensors.values()),
                 ufe=round(work.ufe),
-                gallery_ufe=self.gallery.ufe(eraser, task),
+                gallery_ufe=generated_ufe(eraser, [task]),
                 text_forwards=work.text_forwards,
             ),
         )

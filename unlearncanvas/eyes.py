@@ -2,11 +2,13 @@
 
 import logging
 
+import numpy as np
+import timm
 import torch
 
 from unlearncanvas.config import load_metric
 from unlearncanvas.detect import OWN, Extractor, Eyes
-from unlearncanvas.inception import load_extractor
+from unlearncanvas.inception import WIDTH, load_extractor
 from unlearncanvas.minicanvas.detector import PaintedDetector
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.protocol_parts import PaintedDetectors
@@ -48,10 +50,31 @@ def open_eyes(
     )
 
 
+def row_widths(protocol: Protocol) -> tuple[int, int]:
+    """Return how many features and how many probabilities an image has, at most.
+
+    Known without the weights of UnlearnCanvas' classifiers and of Inception.
+    """
+    rules = protocol.detectors
+    if isinstance(rules, PaintedDetectors):
+        eyes, sampler = open_eyes(protocol), protocol.sampler
+        seen = eyes.detect([np.zeros((sampler.height, sampler.width, 3), dtype=np.uint8)])
+        features = sum(values.size for values in seen.features.values())
+        return features, seen.style_prob.size + seen.object_prob.size
+    with torch.device("meta"):
+        own = 2 * timm.create_model(rules.architecture, img_size=rules.image_size).num_features
+    names = len(rules.style.labels) + len(rules.object.labels)
+    return own + WIDTH * len(_wanted(protocol)), names
+
+
+def _wanted(protocol: Protocol) -> list[str]:
+    """The extractors beside the detectors' own features that the protocol's metrics ask for."""
+    return sorted({load_metric(name).extractor for name in protocol.metrics} - {None, OWN})
+
+
 def _extractors(protocol: Protocol, device: torch.device, sources: Sources) -> dict[str, Extractor]:
-    wanted = {load_metric(name).extractor for name in protocol.metrics} - {None, OWN}
     found = {}
-    for name in sorted(wanted):
+    for name in _wanted(protocol):
         try:
             found[name] = load_extractor(name, device, sources.inception)
         except ValueError as exc:

@@ -4,7 +4,7 @@ Generated images are kept on disk under the digest of all they depend on, so tha
 anchor share them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -54,16 +54,6 @@ class GalleryRoom:
             for name, request in eraser.images(task).items()
         }
         return replace(task, images=images)
-
-    def ufe(self, eraser: Eraser, task: Task) -> int:
-        """Return the UNet forward equivalents of the images that the base model draws."""
-        return sum(
-            len(request.prompts)
-            * request.num_inference_steps
-            * (2 if request.guidance_scale > 1 else 1)
-            for request in eraser.images(task).values()
-            if isinstance(request, GeneratedImages)
-        )
 
     def _key(self, request: ImageRequest) -> dict[str, object]:
         """All that the images of a request depend on, but for base model and seed."""
@@ -137,6 +127,25 @@ class GalleryRoom:
             )
             parts.append(denoise(pipe, prompts, noise, sampler))
         return np.concatenate(parts)
+
+
+def generated_ufe(eraser: Eraser, tasks: Sequence[Task]) -> int:
+    """Return the UNet forward equivalents of the images that the base model draws for an eraser.
+
+    Tasks that ask for the same images at the same seed share them.
+    """
+    asked = {
+        (request, task.seed)
+        for task in tasks
+        for request in eraser.images(task).values()
+        if isinstance(request, GeneratedImages)
+    }
+    return sum(
+        len(request.prompts)
+        * request.num_inference_steps
+        * (2 if request.guidance_scale > 1 else 1)
+        for request, _ in asked
+    )
 
 
 def _fits(cell: Cell, request: RealImages) -> bool:

@@ -30,6 +30,8 @@ from unlearncanvas.digest import digest_file
 from unlearncanvas.tensor_file import read_tensors
 
 SIZE = 299
+WIDTH = 2048
+"""Features of an image, by either recipe."""
 
 
 class Inception(Extractor):

@@ -40,16 +40,18 @@ def ls(
 
 def _erasers() -> Iterator[Entry]:
     """What each is, needs, leaves and costs."""
+    from unlearncanvas.ufe import forecast
+
     for name in names("erasers"):
         about = read_yaml(find_config("erasers", name)).get("about", {})
         eraser = load_eraser(name, preset="mini").eraser
-        work = eraser.planned_ufe()
         source = [about.get("family"), about.get("paper")]
         if "code" in about:
             source.append(f"{about['code']} ({about['licence']})")
         facts = [f"needs {', '.join(sorted(eraser.needs))}"] if eraser.needs else []
         facts.append(f"leaves {eraser.leaves}")
-        facts += [] if work is None else [f"UFE on mini {work:,}"]
+        if eraser.planned_ufe() is not None:
+            facts.append(f"UFE on mini {forecast(eraser)}")
         yield (
             name,
             [

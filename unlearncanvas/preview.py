@@ -1,23 +1,126 @@
-"""What a plan would do, and what it takes: images, work, time on this machine, room on the disk."""
+"""What a plan would do, and what it takes: images, work, bytes; and, with the weights, time.
+
+Nothing is downloaded and only the base model is loaded, so that a plan can be made where there are
+no weights.
+"""
 
 import shutil
 import time
 from pathlib import Path
 
-import numpy as np
-from diffusers import StableDiffusionPipeline
+import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from rich.console import Console
 
-from unlearncanvas.exam import Exam
-from unlearncanvas.listener import Silent
+from unlearncanvas.base_model import load_base
+from unlearncanvas.eyes import row_widths
+from unlearncanvas.gallery import generated_ufe
 from unlearncanvas.plan import Plan
 from unlearncanvas.protocol import Protocol
+from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.sample import Request, draw_batch
 from unlearncanvas.tables import size
 from unlearncanvas.terminal import silence_libraries
+from unlearncanvas.tuning import tuned
+from unlearncanvas.ufe import forecast
 
 ROW_BYTES = 400
 """Of a chunk's row beside features and probabilities: prompt, names, digest."""
+SD_UNET = {"sample_size": 64, "cross_attention_dim": 768, "attention_head_dim": 8}
+"""What Stable Diffusion 1.5 sets of a UNet's configuration; the rest are the class's defaults."""
+
+
+def preview(plan: Plan, console: Console) -> None:
+    """Print what a plan would do. One batch is drawn, if there are weights to draw it with."""
+    silence_libraries()
+    drawing, erasing, stored = 0, 0, 0
+    for eraser in plan.erasers:
+        jobs = [job for job in plan.jobs() if job.eraser is eraser]
+        images = sum(map(plan.images_of, jobs)) * len(plan.seeds)
+        generated = generated_ufe(eraser.eraser, [job.task for job in jobs])
+        drawing += images * ufe_of_image(plan.protocol.for_eraser(eraser.name).sampler)
+        erasing += (eraser.eraser.planned_ufe() or 0) * len(jobs) + generated
+        stored += _left(plan, len(jobs)) if eraser.eraser.leaves == "weights" else 0
+        console.print(
+            f"{eraser.name:12} {len(jobs):3} models x {len(plan.seeds)} seeds: "
+            f"{images:6,} images, UFE a model {forecast(eraser.eraser)}"
+            + (f", and {generated:,} for images to learn from" if generated else ""),
+            soft_wrap=True,
+        )
+    say_work(console, plan.protocol.name, plan.whole.digest, plan.num_images(), drawing, erasing)
+    pipe, reason = local_base(plan.model, plan.protocol.sampler, plan.device)
+    chunks = plan.num_images() * row_bytes(plan.protocol)
+    say_disk(console, plan.out, chunks, stored, pipe, half=plan.artefacts == "half")
+    say_time(console, pipe, reason, plan.protocol, images=plan.num_images(), erasing=erasing)
+
+
+def say_work(
+    console: Console, protocol: str, digest: str, images: int, drawing: int, erasing: int
+) -> None:
+    """Print what all erasers take together."""
+    console.print(
+        f"{images:,} images: {drawing:,} UFE to draw them (hooks may add some), about "
+        f"{erasing:,} UFE to erase; protocol {protocol} {digest[:12]}",
+        soft_wrap=True,
+    )
+
+
+def say_disk(
+    console: Console,
+    out: Path,
+    chunks: int,
+    num_unets: int,
+    pipe: StableDiffusionPipeline | None,
+    *,
+    half: bool = False,
+) -> None:
+    """Print what is written; without the base model, its UNet is taken for Stable Diffusion's."""
+    whole = (2 if half else 4) * num_parameters(pipe)
+    kind = "half" if half else "whole"
+    unets = f"UNets, {kind}" if pipe else f"UNets of Stable Diffusion 1.5, {kind}"
+    free = shutil.disk_usage(_existing(out)).free
+    console.print(
+        f"disk: {size(chunks)} of predictions and features, erased weights at most "
+        f"{size(num_unets * whole)} ({unets}); free under {out}: {size(free)}",
+        soft_wrap=True,
+    )
+
+
+def say_time(
+    console: Console,
+    pipe: StableDiffusionPipeline | None,
+    reason: str,
+    protocol: Protocol,
+    *,
+    images: int,
+    erasing: int,
+) -> None:
+    """Draw a batch, and print what a plan takes on this machine; without a model, the reason."""
+    if pipe is None:
+        console.print(
+            f"time: unknown, it is measured by drawing a batch: {reason}",
+            soft_wrap=True, markup=False,
+        )  # fmt: skip
+        return
+    per_image = seconds_per_image(pipe, protocol, protocol.seeds[0])
+    drawn = images * per_image
+    erased = erasing * per_image / ufe_of_image(protocol.sampler)
+    console.print(
+        f"time: {images:,} images at {1000 * per_image:.1f} ms: {_duration(drawn)}; erasing: about "
+        f"{_duration(erased)}; together about {_duration(drawn + erased)} on this "
+        f"{pipe.device.type}, if nothing is there yet",
+        soft_wrap=True,
+    )
+
+
+def local_base(
+    model: str, sampler: Sampler, device: torch.device
+) -> tuple[StableDiffusionPipeline | None, str]:
+    """Return a base model that is on this machine, ready to draw; else None, and why."""
+    try:
+        return tuned(load_base(model, device=device, download=False), sampler), ""
+    except ValueError as exc:
+        return None, str(exc)
 
 
 def seconds_per_image(pipe: StableDiffusionPipeline, protocol: Protocol, seed: int) -> float:
@@ -33,54 +136,29 @@ def seconds_per_image(pipe: StableDiffusionPipeline, protocol: Protocol, seed: i
     return (time.perf_counter() - start) / len(requests)
 
 
-def preview(plan: Plan, console: Console) -> None:
-    """Print what a plan would do. One batch is drawn, to know what an image takes."""
-    silence_libraries()
-    exam = Exam(plan=plan, listener=Silent())
-    sampler, pipe = plan.protocol.sampler, exam.base_pipeline()
-    per_image = seconds_per_image(pipe, plan.protocol, plan.seeds[0])
-    guided = 2 if sampler.guidance_scale > 1 else 1
-    per_ufe = per_image / (sampler.num_inference_steps * guided)
-    width = 2 if plan.artefacts == "half" else 4
-    whole = width * sum(weight.numel() for weight in pipe.unet.parameters())
-    seconds, stored = 0.0, 0
-    for eraser in plan.erasers:
-        jobs = [job for job in plan.jobs() if job.eraser is eraser]
-        images = sum(map(plan.images_of, jobs)) * len(plan.seeds)
-        work = eraser.eraser.planned_ufe()
-        seconds += images * per_image + (work or 0) * len(jobs) * per_ufe
-        stored += _left(plan, len(jobs)) * whole if eraser.eraser.leaves == "weights" else 0
-        ufe = "unknown" if work is None else f"{work:,}"
-        console.print(
-            f"{eraser.name:12} {len(jobs):3} models x {len(plan.seeds)} seeds: "
-            f"{images:6,} images, UFE a model {ufe}"
-        )
-    console.print(
-        f"{plan.num_images():,} images at {1000 * per_image:.0f} ms: about {_duration(seconds)} "
-        f"on this {plan.device.type}, if nothing is there yet; protocol {plan.protocol.name} "
-        f"{plan.whole.digest[:12]}",
-        soft_wrap=True,
-    )
-    chunks = plan.num_images() * _bytes_per_image(exam)
-    free = shutil.disk_usage(_existing(plan.out)).free
-    console.print(
-        f"disk: {size(chunks)} of predictions and features, erased weights at most "
-        f"{size(stored)} (UNets, {plan.artefacts}); free under {plan.out}: {size(free)}",
-        soft_wrap=True,
-    )
+def ufe_of_image(sampler: Sampler) -> int:
+    """Return the UNet forward equivalents of drawing an image."""
+    return sampler.num_inference_steps * (2 if sampler.guidance_scale > 1 else 1)
+
+
+def num_parameters(pipe: StableDiffusionPipeline | None) -> int:
+    """Return the parameters of a UNet; of Stable Diffusion 1.5's without a pipeline."""
+    if pipe is not None:
+        return sum(weight.numel() for weight in pipe.unet.parameters())
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(**SD_UNET)
+    return sum(weight.numel() for weight in unet.parameters())
+
+
+def row_bytes(protocol: Protocol) -> int:
+    """Return the bytes of a chunk's row: float16 features, float32 probabilities, and the rest."""
+    features, probabilities = row_widths(protocol)
+    return 2 * features + 4 * probabilities + ROW_BYTES
 
 
 def _left(plan: Plan, num_models: int) -> int:
     """How many erased models are on the disk at the same time."""
     return min(1, num_models) if plan.artefacts == "dropped" else num_models
-
-
-def _bytes_per_image(exam: Exam) -> int:
-    """A row of a chunk: float16 features, float32 probabilities, and the rest."""
-    sampler = exam.plan.protocol.sampler
-    seen = exam.eyes.detect([np.zeros((sampler.height, sampler.width, 3), dtype=np.uint8)])
-    features = sum(values.size for values in seen.features.values())
-    return 2 * features + 4 * (seen.style_prob.size + seen.object_prob.size) + ROW_BYTES
 
 
 def _duration(seconds: float) -> str:

@@ -16,6 +16,7 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from torch.autograd.graph import register_multi_grad_hook
 
+from erasers.base import Eraser
 from unlearncanvas.tuning import is_compiled
 
 
@@ -25,6 +26,14 @@ class Work:
 
     ufe: float = 0.0
     text_forwards: int = 0
+
+
+def forecast(eraser: Eraser) -> str:
+    """Return the work that an erasure is expected to take, as text; ± one standard deviation."""
+    work, std = eraser.planned_ufe(), eraser.planned_ufe_std()
+    if work is None:
+        return "unknown"
+    return f"about {work:,} ± {std:,.0f}" if std else f"{work:,}"
 
 
 class Counted(NamedTuple):

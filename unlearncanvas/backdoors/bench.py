@@ -84,32 +84,43 @@ def make_backdoor_plan(
 
 
 def preview(plan: "BackdoorPlan", console: Console) -> None:
-    """Print what a plan would do: images, UFE, and the time on this machine."""
-    from unlearncanvas.base_model import load_base
-    from unlearncanvas.preview import seconds_per_image
+    """Print what a plan would do: images, UFE, bytes; and, with the weights, the time."""
+    from unlearncanvas.backdoors.poison import as_attack
+    from unlearncanvas.backdoors.sheets import removal_task
+    from unlearncanvas.gallery import generated_ufe
+    from unlearncanvas.preview import (
+        local_base,
+        row_bytes,
+        say_disk,
+        say_time,
+        say_work,
+        ufe_of_image,
+    )
     from unlearncanvas.terminal import silence_libraries
-    from unlearncanvas.tuning import tuned
+    from unlearncanvas.ufe import forecast
 
     silence_libraries()
-    rules = plan.protocol.grid
-    pipe = tuned(load_base(plan.model, device=plan.device), rules.sampler)
-    per_image = seconds_per_image(pipe, rules, plan.protocol.first_seed)
-    guided = 2 if rules.sampler.guidance_scale > 1 else 1
-    seconds = plan.num_images() * per_image
+    rules, attacks = plan.protocol.grid, list(map(as_attack, plan.attacks))
+    tasks = [
+        removal_task(plan.protocol, attack, known=plan.known_to_defender(attack), clean_unet=None)
+        for attack in attacks
+    ]
+    erasing = 0
     for kind, configured in (("inject", plan.attacks), ("erase", plan.erasers)):
         for item in configured:
-            work = item.eraser.planned_ufe()
             times = 1 if kind == "inject" else len(plan.attacks)
-            passes = rules.sampler.num_inference_steps * guided
-            seconds += (work or 0) * times * per_image / passes
-            ufe = "unknown" if work is None else f"{work:,}"
-            console.print(f"{kind:6}  {item.name:20} {times:3} x UFE {ufe}")
-    console.print(
-        f"{plan.num_images():,} images at {1000 * per_image:.0f} ms: about {seconds / 60:.1f} "
-        f"minutes here, if nothing is there yet; protocol {plan.protocol.name} "
-        f"{plan.whole.digest[:12]}",
-        soft_wrap=True,
-    )
+            erasing += (item.eraser.planned_ufe() or 0) * times
+            if kind == "erase":  # every attack has a base model of its own, which draws for it
+                erasing += sum(generated_ufe(item.eraser, [task]) for task in tasks)
+            console.print(f"{kind:6}  {item.name:20} {times:3} x UFE {forecast(item.eraser)}")
+    images, sampler = plan.num_images(), rules.sampler
+    drawing = images * ufe_of_image(sampler)
+    say_work(console, plan.protocol.name, plan.whole.digest, images, drawing, erasing)
+    pipe, reason = local_base(plan.model, sampler, plan.device)
+    pixels = 3 * sampler.height * sampler.width  # the images are kept, as PNG
+    num_unets = len(attacks) * (1 + len(plan.erasers))
+    say_disk(console, plan.out, images * (row_bytes(rules) + pixels), num_unets, pipe)
+    say_time(console, pipe, reason, rules, images=images, erasing=erasing)
 
 
 def sit(plan: "BackdoorPlan", console: Console, *, tracker: "Tracker | None" = None) -> None:
