@@ -17,6 +17,7 @@ from tests.in_process import run
 from unlearncanvas.cli import __name__ as CLI
 from unlearncanvas.digest import digest_file, digest_tensors
 from unlearncanvas.models import Artefact
+from unlearncanvas.results import read_results
 from unlearncanvas.site.collect import collect
 from unlearncanvas.submissions.bundle import (
     Verification,
@@ -27,6 +28,7 @@ from unlearncanvas.submissions.bundle import (
     revision_of,
 )
 from unlearncanvas.submissions.leaderboard import board_of, standing_of
+from unlearncanvas.submissions.submit import SMALL
 from unlearncanvas.submissions.validate import (
     _card_fits,
     _manifest_fits,
@@ -496,6 +498,17 @@ def test_the_committed_bundles_are_whole_and_of_this_protocol():
     verified = {folder.parent.name for folder in found if (folder / "verified.json").exists()}
     assert len(verified) >= 9
     assert {name for name, entry in board.entries.items() if entry.trust == "verified"} == verified
+
+
+def test_small_tensors_are_those_of_cross_attention_and_of_adapters():
+    """What one target of the committed runs left, as it would be put into a bundle by default."""
+    small = {
+        folder.parent.name
+        for folder in bundles(COMMITTED)
+        if all(row.stored_bytes < SMALL for row in read_results(folder / "results.json").rows)
+    }
+    assert {"ca", "esd", "fmn", "seot", "spm", "uce"} <= small
+    assert not {"ediff", "salun", "shs"} & small
 
 
 def test_a_committed_bundle_says_what_its_predictions_say():

@@ -28,12 +28,13 @@ def submit(
     tier: Annotated[str | None, typer.Option(help="Of several finished tiers, which one.")] = None,
     out: Annotated[Path, typer.Option(help="Root of the bundles.")] = Path("submissions"),
     artefacts: Annotated[
-        str, typer.Option(help="Erased tensors to put in: none, small (up to 2 MB a target), all.")
+        str,
+        typer.Option(help="Erased tensors to put in: small (up to 2 MB a target), all, none."),
     ] = "small",
 ) -> None:
     """Make a bundle of a finished run: results, predictions, digests, pictures, a card.
 
-    Without erased tensors only those can verify it who have the same code, by erasing again.
+    Without its erased tensors a bundle is verified by erasing again, with the same version.
     """
     from unlearncanvas.config import choose
     from unlearncanvas.submissions.bundle import read_card, read_manifest
@@ -56,8 +57,8 @@ def submit(
     without = len(manifest.targets) - len(manifest.artefacts)
     if without:
         console.print(
-            f"{without} targets come without their tensors: to verify them takes the same code, "
-            "and erasing again; --artefacts all puts them in",
+            f"{without} targets come without their tensors: to verify them takes the same version "
+            "of the eraser, and erasing again; --artefacts all puts them in",
             soft_wrap=True,
         )
     console.print("valid     its scores are those of its predictions")
