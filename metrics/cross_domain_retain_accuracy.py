@@ -10,27 +10,32 @@ styles, s* included; the images asked for s* are in ``target_cross_domain_accura
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
-from metrics.base import Metric
-from metrics.share import accuracy, other, target_domain
-from unlearncanvas.types import Question, Score
+from metrics.share import Counted, ShareMetric, matches, other, target_domain
+from unlearncanvas.types import Question
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class CrossDomainRetainAccuracy(Metric):
+class CrossDomainRetainAccuracy(ShareMetric):
     """Share of the images without the target in which the other domain is right.
 
     Attributes:
         with_target: Average over the whole grid, as the release's README does.
     """
 
+    heading: ClassVar[str] = "CRA"
+
     with_target: bool = False
 
-    def compute(self, question: Question) -> Score:
-        """Return CRA over the cells without the target, or over all."""
+    @property
+    def label(self) -> str:
+        """The heading, with the cells that it is over."""
+        return f"{self.heading} whole grid" if self.with_target else self.heading
+
+    def counted(self, question: Question) -> Counted:
+        """Return the images without the target, or all."""
         domain, answers = target_domain(question), question.answers
-        if not self.with_target:
-            answers = answers.select(answers.asked(domain) != question.target.name)
-        return accuracy(answers, other(domain))
+        keep = (answers.asked(domain) != question.target.name) | self.with_target
+        return Counted(keep, matches(answers, other(domain)))

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from metrics.base import Metric
-from metrics.intervals import block_jackknife
+from metrics.intervals import jackknife_cells
 from metrics.retained import retained_features
 from unlearncanvas.types import Question, Score
 
@@ -29,24 +29,32 @@ from unlearncanvas.types import Question, Score
 class FrechetDistance(Metric):
     """Distance between the generated and the real images of the retained cells."""
 
+    heading: ClassVar[str] = "FID"
+    digits: ClassVar[int | None] = None
     unit: ClassVar[str] = "FID"
     higher_is_better: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = True
 
     extractor: str = "detectors"
 
+    @property
+    def label(self) -> str:
+        """The heading, with torchvision's network where it is not the usual one."""
+        other = self.extractor == "inception_torchvision"
+        return f"{self.heading} (torchvision)" if other else self.heading
+
     def compute(self, question: Question) -> Score:
-        """Return FID, with a block jackknife over the generated images."""
-        generated, real = retained_features(question, self.extractor)
+        """Return FID, with a jackknife over the cells of the generated images."""
+        generated, real, cells = retained_features(question, self.extractor)
         value = frechet_distance(generated, real)
-        low, high = block_jackknife(
-            lambda rows: frechet_distance(generated[rows], real), value, len(generated)
+        interval = jackknife_cells(
+            lambda rows: frechet_distance(generated[rows], real), value, cells
         )
         return Score(
             value=value,
             n=len(generated),
-            low=max(0.0, low),
-            high=high,
+            low=None if interval is None else max(0.0, interval.low),
+            high=None if interval is None else interval.high,
             unit=self.unit,
             higher_is_better=self.higher_is_better,
         )

@@ -10,29 +10,35 @@ state in UnlearnCanvas issue 13 ("the other 49 styles").
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
-from metrics.base import Metric
-from metrics.share import accuracy, target_domain
-from unlearncanvas.types import Question, Score
+from metrics.share import Counted, ShareMetric, matches, target_domain
+from unlearncanvas.types import Question
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class InDomainRetainAccuracy(Metric):
+class InDomainRetainAccuracy(ShareMetric):
     """Share of the other concepts' images in which the same detector finds what was asked for.
 
     Attributes:
         with_plain_style: Count the plain style, too, another reading of the published text.
     """
 
+    heading: ClassVar[str] = "IRA"
+
     with_plain_style: bool = False
 
-    def compute(self, question: Question) -> Score:
-        """Return IRA over the cells without the target and, for styles, without the plain one."""
+    @property
+    def label(self) -> str:
+        """The heading, with the reading of the text."""
+        return f"{self.heading} with Photo" if self.with_plain_style else self.heading
+
+    def counted(self, question: Question) -> Counted:
+        """Return the images without the target and, for styles, without the plain one."""
         domain = target_domain(question)
         asked = question.answers.asked(domain)
         keep = asked != question.target.name
         if domain == "style" and not self.with_plain_style:
             keep &= asked != question.plain_style
-        return accuracy(question.answers.select(keep), domain)
+        return Counted(keep, matches(question.answers, domain))

@@ -19,7 +19,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from metrics.base import Metric
 from metrics.fid import PassFeatures
-from metrics.intervals import block_jackknife
+from metrics.intervals import jackknife_cells
 from metrics.retained import retained_features
 from unlearncanvas.types import Question, Score
 
@@ -34,6 +34,8 @@ class KernelDistance(Metric):
         num_subsets: Subsets, drawn with a fixed seed.
     """
 
+    heading: ClassVar[str] = "KID x1000"
+    digits: ClassVar[int | None] = None
     unit: ClassVar[str] = "KID x 1000"
     higher_is_better: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = True
@@ -47,8 +49,8 @@ class KernelDistance(Metric):
             raise ValueError("KID needs subset_size >= 2 and num_subsets >= 1")
 
     def compute(self, question: Question) -> Score:
-        """Return KID x 1000, with a block jackknife over the generated images."""
-        generated, real = retained_features(question, self.extractor)
+        """Return KID x 1000, with a jackknife over the cells of the generated images."""
+        generated, real, cells = retained_features(question, self.extractor)
 
         def distance(rows: np.ndarray) -> float:
             return 1000 * kernel_distance(
@@ -56,12 +58,12 @@ class KernelDistance(Metric):
             )
 
         value = distance(np.arange(len(generated)))
-        low, high = block_jackknife(distance, value, len(generated))
+        interval = jackknife_cells(distance, value, cells)
         return Score(
             value=value,
             n=len(generated),
-            low=low,
-            high=high,
+            low=None if interval is None else interval.low,
+            high=None if interval is None else interval.high,
             unit=self.unit,
             higher_is_better=self.higher_is_better,
         )

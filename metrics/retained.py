@@ -1,12 +1,13 @@
 """Features of the retained cells, generated and real, in equal number a cell."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
-from unlearncanvas.types import Question
+from unlearncanvas.types import Cell, Question
 
 
 class FeaturePair(NamedTuple):
@@ -15,10 +16,12 @@ class FeaturePair(NamedTuple):
     Attributes:
         generated: float64 [n, feature].
         real: float64 [n, feature].
+        cells: Cells of the generated images.
     """
 
     generated: Float[np.ndarray, "n feature"]
     real: Float[np.ndarray, "n feature"]
+    cells: Sequence[Cell]
 
 
 def retained_features(question: Question, extractor: str) -> FeaturePair:
@@ -46,4 +49,5 @@ def retained_features(question: Question, extractor: str) -> FeaturePair:
     return FeaturePair(
         answers.features[extractor][rows].astype(np.float64),
         reference.features[extractor][real].astype(np.float64),
+        [answers.cells[row] for row in rows],
     )

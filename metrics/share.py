@@ -1,14 +1,47 @@
 """A share of images in percent, with its interval: what all accuracies have in common."""
 
+from abc import abstractmethod
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
-from torchmetrics.functional.classification import multiclass_accuracy
 
-from metrics.intervals import bootstrap_cells_and_seeds, wilson
+from metrics.base import Metric
+from metrics.intervals import grid, mean_ends, share_ends
 from unlearncanvas.types import Answers, Domain, Question, Score
+
+
+class Counted(NamedTuple):
+    """The images that a share is of.
+
+    Attributes:
+        chosen: Whether an image counts.
+        hits: Whether an image, counted or not, has what is counted.
+    """
+
+    chosen: Bool[np.ndarray, " n"]
+    hits: Bool[np.ndarray, " n"]
+
+
+class ShareMetric(Metric):
+    """A metric that is a share of images; comparisons of two models pair them by it."""
+
+    @abstractmethod
+    def counted(self, question: Question) -> Counted:
+        """Return the images that count, and those that have what is counted."""
+
+    def compute(self, question: Question) -> Score:
+        """Return the share in percent.
+
+        Raises:
+            ValueError: If no image counts.
+        """
+        chosen, hits = self.counted(question)
+        answers = question.answers.select(chosen)
+        return share_of(
+            hits[chosen], answers.cells, answers.seeds, higher_is_better=self.higher_is_better
+        )
 
 
 def target_domain(question: Question) -> Domain:
@@ -28,34 +61,22 @@ def other(domain: Domain) -> Domain:
     return "object" if domain == "style" else "style"
 
 
-def accuracy(
-    answers: Answers, domain: Domain, *, wrong: bool = False, higher_is_better: bool = True
-) -> Score:
+def matches(answers: Answers, domain: Domain) -> Bool[np.ndarray, " n"]:
+    """Return whether the detected name is the one asked for."""
+    return np.asarray(answers.asked(domain) == answers.seen(domain))
+
+
+def accuracy(answers: Answers, domain: Domain) -> Score:
     """Return the percentage of images whose detected name is the one asked for.
 
     Args:
         answers: The images that count; every cell at every seed.
         domain: Which detector answers.
-        wrong: Count the images where it is *not* the one asked for.
-        higher_is_better: Direction, passed on.
 
     Raises:
         ValueError: If there are no images.
     """
-    asked, seen = answers.asked(domain), answers.seen(domain)
-    if not len(asked):
-        raise ValueError(f"no images to judge by {domain}; the accuracy is undefined")
-    names = np.unique(np.concatenate([asked, seen]))
-    right = multiclass_accuracy(
-        torch.from_numpy(np.searchsorted(names, seen)),
-        torch.from_numpy(np.searchsorted(names, asked)),
-        num_classes=max(2, len(names)),
-        average="micro",
-    )
-    share = float(1 - right) if wrong else float(right)
-    counted: Bool[np.ndarray, " n"] = (asked != seen) if wrong else (asked == seen)
-    score = share_of(counted, answers.cells, answers.seeds, higher_is_better=higher_is_better)
-    return score.model_copy(update={"value": 100 * share})
+    return share_of(matches(answers, domain), answers.cells, answers.seeds)
 
 
 def share_of(
@@ -65,20 +86,16 @@ def share_of(
     *,
     higher_is_better: bool = True,
 ) -> Score:
-    """Return the percentage of images that count: bootstrap of cells and seeds, Wilson at 0, 100.
+    """Return the percentage of images that count, with the interval over cells.
 
     Raises:
         ValueError: If there are no images, or not every cell has every seed exactly once.
     """
     if not len(counted):
         raise ValueError("no images to count; the share is undefined")
-    share = float(counted.mean())
-    if share in (0.0, 1.0):
-        interval = wilson(share, len(counted))
-    else:
-        interval = bootstrap_cells_and_seeds(counted, cells, seeds)
+    interval = share_ends(grid(counted, cells, seeds)).interval()
     return Score(
-        value=100 * share,
+        value=100 * int(counted.sum()) / len(counted),
         n=len(counted),
         low=100 * interval.low,
         high=100 * interval.high,
@@ -94,13 +111,13 @@ def mean_of(
     unit: str,
     higher_is_better: bool = False,
 ) -> Score:
-    """Return the mean of a number an image, a distance if nothing is said, same bootstrap."""
-    interval = bootstrap_cells_and_seeds(values, cells, seeds)
+    """Return the mean of a number >= 0 an image, a distance if nothing is said, over cells."""
+    ends = mean_ends(grid(values, cells, seeds))
     return Score(
         value=float(values.mean()),
         n=len(values),
-        low=interval.low,
-        high=interval.high,
+        low=None if ends is None else max(0.0, float(ends.low)),
+        high=None if ends is None else float(ends.high),
         unit=unit,
         higher_is_better=higher_is_better,
     )

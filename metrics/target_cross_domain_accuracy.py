@@ -9,20 +9,22 @@ Source: DESIGN.md; not reported by Zhang et al. 2024.
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
-from metrics.base import Metric
-from metrics.share import accuracy, other, target_domain
-from unlearncanvas.types import Question, Score
+from metrics.share import Counted, ShareMetric, matches, other, target_domain
+from unlearncanvas.types import Question
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class TargetCrossDomainAccuracy(Metric):
+class TargetCrossDomainAccuracy(ShareMetric):
     """Share of the target's images in which the other domain is right."""
 
-    def compute(self, question: Question) -> Score:
-        """Return the accuracy over all cells of the target."""
+    heading: ClassVar[str] = "CRA on target"
+    on_target: ClassVar[bool] = True
+
+    def counted(self, question: Question) -> Counted:
+        """Return the images of the target's cells."""
         domain = target_domain(question)
         asked = question.answers.asked(domain) == question.target.name
-        return accuracy(question.answers.select(asked), other(domain))
+        return Counted(asked, matches(question.answers, other(domain)))

@@ -9,20 +9,22 @@ Source: Zhang et al. 2024 (arXiv 2402.11846), section 4; read as DESIGN.md defin
 """
 
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
-from metrics.base import Metric
-from metrics.share import accuracy, target_domain
-from unlearncanvas.types import Question, Score
+from metrics.share import Counted, ShareMetric, matches, target_domain
+from unlearncanvas.types import Question
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class UnlearningAccuracy(Metric):
+class UnlearningAccuracy(ShareMetric):
     """Share of the target's images in which its own detector does not find it."""
 
-    def compute(self, question: Question) -> Score:
-        """Return UA over all cells of the target."""
+    heading: ClassVar[str] = "UA"
+    on_target: ClassVar[bool] = True
+
+    def counted(self, question: Question) -> Counted:
+        """Return the images of the target's cells."""
         domain = target_domain(question)
         asked = question.answers.asked(domain) == question.target.name
-        return accuracy(question.answers.select(asked), domain, wrong=True)
+        return Counted(asked, ~matches(question.answers, domain))

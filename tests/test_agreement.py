@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from unlearncanvas.agreement import agreement, rank_correlation
+from unlearncanvas.agreement import PARTS, agreement, rank_correlation
 from unlearncanvas.config import CONFIG_DIR, names, read_yaml
 
 
@@ -31,8 +31,9 @@ def test_published_rows_belong_to_erasers_we_have():
     assert len(rows) == 9
     assert set(rows) <= set(names("erasers"))
     for row in rows.values():
-        assert all(0 <= value <= 100 for kind in ("style", "object") for value in row[kind])
-        assert len(row["style"]) == len(row["object"]) == 3
+        for kind in ("style", "object"):
+            assert list(row[kind]) == list(PARTS.values())
+            assert all(0 <= value <= 100 for value in row[kind].values())
         assert row["caveat"]
 
 

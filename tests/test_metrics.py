@@ -11,6 +11,7 @@ from metrics.cross_domain_retain_accuracy import CrossDomainRetainAccuracy
 from metrics.fid import FrechetDistance, frechet_distance
 from metrics.in_domain_retain_accuracy import InDomainRetainAccuracy
 from metrics.kid import KernelDistance, kernel_distance
+from metrics.share import accuracy
 from metrics.target_cross_domain_accuracy import TargetCrossDomainAccuracy
 from metrics.unlearning_accuracy import UnlearningAccuracy
 from unlearncanvas.types import Answers, Cell, Concept, Question, Reference
@@ -56,6 +57,15 @@ def test_by_hand():
     assert value(InDomainRetainAccuracy, CAT, given) == pytest.approx(200 / 3)  # Photo counts
     assert value(CrossDomainRetainAccuracy, CAT, given) == pytest.approx(200 / 3)
     assert value(TargetCrossDomainAccuracy, CAT, given) == pytest.approx(100 / 3)
+
+
+def test_shares_are_exact():
+    """19 of 20 is 95, 2 of 3 is the double nearest to 200 / 3, 57 of 100 is 57."""
+    for right, n in ((19, 20), (2, 3), (57, 100), (29, 50)):
+        cells = [Cell(style=f"s{row}", object="Cat") for row in range(n)]
+        seen = [cell.style if row < right else "?" for row, cell in enumerate(cells)]
+        given = Answers(cells=cells, seeds=[1] * n, style_pred=seen, object_pred=["Cat"] * n)
+        assert accuracy(given, "style").value == 100 * right / n
 
 
 def test_a_model_that_forgot_everything():

@@ -111,7 +111,7 @@ def _published() -> Other:
     """The published table, which nobody has reproduced."""
     table = read_yaml(CONFIG_DIR / "published" / "unlearncanvas.yaml")
     scores = {
-        (name, kind): dict(zip(PARTS, row[kind], strict=True))
+        (name, kind): {part: row[kind][metric] for part, metric in PARTS.items()}
         for name, row in table["rows"].items()
         for kind in _KINDS
     }

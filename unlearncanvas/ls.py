@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from unlearncanvas.config import choose, find_config, import_class, load_eraser, names, read_yaml
+from unlearncanvas.config import choose, find_config, load_eraser, load_metric, names, read_yaml
 
 if TYPE_CHECKING:
     from unlearncanvas.backdoors.protocol import BackdoorProtocol
@@ -112,7 +112,12 @@ def _targets(protocol: str) -> Iterator[Entry]:
 
 
 def _metrics() -> Iterator[Entry]:
-    """What each is, and its class."""
+    """What each is, its column, unit and class."""
+    from unlearncanvas.headings import heading_of
+
     for name in names("metrics"):
-        dotted = read_yaml(find_config("metrics", name))["class"]
-        yield name, [first_line(import_class(dotted)), f"[dim]{dotted}[/]"]
+        cls = type(load_metric(name))
+        better = "higher" if cls.higher_is_better else "lower"
+        facts = f"column {heading_of(name).label} · {cls.unit}, {better} is better"
+        dotted = f"{cls.__module__}.{cls.__qualname__}"
+        yield name, [first_line(cls), f"[dim]{facts}[/]", f"[dim]{dotted}[/]"]

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from unlearncanvas.config import CONFIG_DIR, choose, find_config, names, one_line, read_yaml
+from unlearncanvas.config import choose, find_config, names, one_line, read_yaml
 from unlearncanvas.digest import digest_json
 from unlearncanvas.protocol_parts import (
     Anchors,
@@ -120,9 +120,7 @@ class Protocol(Frozen):
     def digest(self) -> str:
         """Digest of all that changes a pixel or a score, the metrics' settings included."""
         rules = self.model_dump(mode="json", exclude=NOT_IN_DIGEST, exclude_defaults=True)
-        recipes = {
-            name: read_yaml(CONFIG_DIR / "metrics" / f"{name}.yaml") for name in self.metrics
-        }
+        recipes = {name: read_yaml(find_config("metrics", name)) for name in self.metrics}
         return digest_json({"rules": rules, "metrics": recipes})
 
     def cells(self) -> list[Cell]:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from metrics.base import Metric
-from metrics.intervals import bootstrap_targets
+from metrics.intervals import MIN_TARGETS, Ends, average_ends, target_ends
 from metrics.share import accuracy
-from unlearncanvas.config import load_metric
+from unlearncanvas.config import load_metric, names
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.reference import ReferenceRoom
 from unlearncanvas.types import Answers, Concept, Domain, Question, Reference, Score
@@ -92,28 +92,46 @@ def concept_accuracy(protocol: Protocol, answers: Answers) -> dict[str, Score]:
         "style": protocol.styles,
         "object": protocol.objects,
     }
-    for domain, names in by_domain.items():
-        for name in names:
+    for domain, concepts in by_domain.items():
+        for name in concepts:
             chosen = answers.select(answers.asked(domain) == name)
             scores[f"{domain}:{name}"] = accuracy(chosen, domain)
     return scores
 
 
 def mean_scores(per_target: Sequence[Mapping[str, Score]]) -> dict[str, Score]:
-    """Return the mean of each metric over targets, with an interval from five targets on."""
-    means = {}
-    for name, first in per_target[0].items():
-        values = np.array([scores[name].value for scores in per_target])
-        interval = bootstrap_targets(values)
-        means[name] = Score(
-            value=float(values.mean()),
-            n=len(values),
-            low=None if interval is None else interval.low,
-            high=None if interval is None else interval.high,
-            unit=first.unit,
-            higher_is_better=first.higher_is_better,
-        )
-    return means
+    """Return the mean of each metric over targets, with what its interval is over."""
+    return {name: _mean(name, [scores[name] for scores in per_target]) for name in per_target[0]}
+
+
+def _mean(name: str, scores: Sequence[Score]) -> Score:
+    """From five targets on over new targets, else over the cells of these.
+
+    Never narrower than the images of these targets make it: three that all have 100 % do not say
+    that every other one will.
+    """
+    values = np.array([score.value for score in scores])
+    many = len(values) >= MIN_TARGETS
+    mean = Score(
+        value=float(values.mean()),
+        n=len(values),
+        unit=scores[0].unit,
+        higher_is_better=scores[0].higher_is_better,
+    )
+    found = []
+    if many:
+        found.append(target_ends(values, percent=mean.unit == "%"))
+    if all(score.low is not None for score in scores):
+        known = Ends(*(np.array([getattr(one, end) for one in scores]) for end in Ends._fields))
+        apart = many or (name in names("metrics") and load_metric(name).on_target)
+        found.append(average_ends(values, known, shared=not apart))
+    if not found:
+        return mean
+    ends = {
+        "low": min(float(one.low) for one in found),
+        "high": max(float(one.high) for one in found),
+    }
+    return mean.model_copy(update={**ends, "over": "targets" if many else "cells"})
 
 
 def floors(protocol: Protocol, room: ReferenceRoom, count: int) -> dict[str, Score]:

@@ -19,17 +19,13 @@ from rich.table import Table
 from unlearncanvas.bench import run_app
 from unlearncanvas.exam import Exam
 from unlearncanvas.files import write_text
+from unlearncanvas.headings import headings_of, value_text
 from unlearncanvas.options import make_plan, split
 from unlearncanvas.results import Row
 from unlearncanvas.tables import cost
 from unlearncanvas.terminal import bar, silence_libraries
 
-SHOWN = (
-    ("UA", "unlearning_accuracy"),
-    ("IRA", "in_domain_retain_accuracy"),
-    ("CRA", "cross_domain_retain_accuracy"),
-    ("target's other", "target_cross_domain_accuracy"),
-)
+PLOTTED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 console = Console()
 
@@ -107,10 +103,11 @@ def try_settings(
 
 def show(rows: dict[str, list[Row]]) -> None:
     """Print a line for each setting and kind of target."""
-    table = Table("settings", "targets", *(name for name, _ in SHOWN), "UFE", "seconds")
+    columns = headings_of(row.scores for found in rows.values() for row in found)
+    table = Table("settings", "targets", *(item.label for item in columns), "UFE", "seconds")
     for name, found in rows.items():
         for row in found:
-            cells = [f"{row.scores[metric].value:.1f}" for _, metric in SHOWN]
+            cells = [value_text(row.scores[metric], digits) for metric, _, digits in columns]
             table.add_row(name, row.kind, *cells, *cost(row)[:2])
     console.print(table)
 
@@ -121,8 +118,8 @@ def plot(rows: dict[str, list[Row]], *, title: str, path: Path) -> None:
     for axis, kind in zip(figure.subplots(1, 2), ("style", "object"), strict=True):
         for name, found in rows.items():
             for row in (item for item in found if item.kind == kind):
-                scores = {label: row.scores[metric].value for label, metric in SHOWN}
-                point = scores["UA"], (scores["IRA"] + scores["CRA"]) / 2
+                gone, *kept = (row.scores[metric].value for metric in PLOTTED)
+                point = gone, sum(kept) / len(kept)
                 axis.scatter(*point, color="black" if name == "none" else None)
                 axis.annotate(name, point, fontsize=6.5, xytext=(3, 3), textcoords="offset points")
         axis.axvspan(90, 101, color="green", alpha=0.06)

@@ -5,23 +5,11 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from unlearncanvas.config import CONFIG_DIR, read_yaml
+from unlearncanvas.headings import directed, headings_of, interval_text, value_text
 from unlearncanvas.plan import BASELINES
 from unlearncanvas.results import Row, RunResults
 from unlearncanvas.types import Score
 
-COLUMNS = (
-    ("UA ↑", "unlearning_accuracy"),
-    ("IRA ↑", "in_domain_retain_accuracy"),
-    ("CRA ↑", "cross_domain_retain_accuracy"),
-    ("IRA with Photo ↑", "in_domain_retain_accuracy_with_photo"),
-    ("CRA whole grid ↑", "cross_domain_retain_accuracy_whole_grid"),
-    ("CRA on target ↑", "target_cross_domain_accuracy"),
-    ("FID ↓", "fid_minicanvas"),
-    ("KID x1000 ↓", "kid_minicanvas"),
-    ("FID ↓", "fid_inception_clean"),
-    ("KID x1000 ↓", "kid_inception_clean"),
-    ("FID (torchvision) ↓", "fid_inception_torchvision"),
-)
 COST = ("UFE", "seconds", "peak", "stored", "ms an\nimage", "UFE an\nimage")
 
 
@@ -44,18 +32,19 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
     )
     table = Table(title=title, title_style="bold", caption=_caption(results, count))
     table.add_column("eraser", no_wrap=True)
-    columns = [item for item in COLUMNS if item[1] in rows[0].scores]
-    for heading, _ in columns:
-        table.add_column(heading, justify="right", overflow="fold")
+    columns = headings_of(row.scores for row in rows)
+    for name, label, _ in columns:
+        first = next(row.scores[name] for row in rows if name in row.scores)
+        table.add_column(directed(label, first), justify="right", overflow="fold")
     for row in rows:
-        cells = [cell(row.scores[name]) for _, name in columns]
+        cells = [cell(row.scores.get(name), digits) for name, _, digits in columns]
         table.add_row(row.label, *cells, style="dim" if row.label in BASELINES else "bold")
         said = _published(results.published, row)
         if said:
             table.add_row(
-                f"{row.label}, as published*", *(said.get(name, "") for _, name in columns)
+                f"{row.label}, as published*", *(said.get(item.name, "") for item in columns)
             )
-    floor = [cell(results.floors[name]) if name in results.floors else "" for _, name in columns]
+    floor = [cell(results.floors.get(name), digits) for name, _, digits in columns]
     table.add_section()
     table.add_row("real images", *floor, style="dim")
     return table
@@ -66,8 +55,8 @@ def _published(reference: str | None, row: Row) -> dict[str, str]:
     if reference is None:
         return {}
     rows = read_yaml(CONFIG_DIR / "published" / f"{reference}.yaml")["rows"]
-    values = rows.get(row.label, {}).get(row.kind, [])
-    return {name: f"{value:.1f}" for (_, name), value in zip(COLUMNS, values, strict=False)}
+    values = rows.get(row.label, {}).get(row.kind, {})
+    return {name: f"{value:.1f}" for name, value in values.items()}
 
 
 def _costs(rows: Sequence[Row]) -> Table:
@@ -106,14 +95,12 @@ def _caption(results: RunResults, count: int) -> str:
     return f"{interval} · protocol digest {results.protocol_digest[:12]}{published}"
 
 
-def cell(score: Score) -> str:
-    """Return a score as text, with its interval on a second line; fewer digits of large ones."""
-    places = sum(abs(score.value) < limit for limit in (10, 1000))
-    digits = 1 if score.unit == "%" else places
-    text = f"{score.value:.{digits}f}"
-    if score.low is not None and score.high is not None:
-        text += f"\n[{score.low:.{digits}f}, {score.high:.{digits}f}]"
-    return text.replace("[", r"\[")
+def cell(score: Score | None, digits: int | None = None) -> str:
+    """Return a score as text, with its interval on a second line; nothing of no score."""
+    if score is None:
+        return ""
+    lines = value_text(score, digits), interval_text(score, digits).replace("[", r"\[")
+    return "\n".join(filter(None, lines))
 
 
 def size(num_bytes: float) -> str:

@@ -304,6 +304,9 @@ class Score(BaseModel):
         high: Upper end of the 95 % interval; None likewise.
         unit: ``"%"`` or the metric's own unit.
         higher_is_better: Direction.
+        over: Of a mean over targets, what its interval is over: new ``targets`` of this kind, or
+            the ``cells`` of these targets alone, which other targets may well leave. None for one
+            target, whose interval is over cells, and in files of versions before 0.6.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -314,6 +317,7 @@ class Score(BaseModel):
     high: float | None = None
     unit: str = "%"
     higher_is_better: bool = True
+    over: Literal["targets", "cells"] | None = None
 
     @model_validator(mode="after")
     def _ordered(self) -> "Score":

@@ -6,26 +6,40 @@ from rich.table import Table
 
 from unlearncanvas.backdoors.assess import CLEAN, POISONED
 from unlearncanvas.backdoors.results import AttackResults, BackdoorResults
+from unlearncanvas.config import names
+from unlearncanvas.headings import directed, headings_of
 from unlearncanvas.tables import cell, size
-from unlearncanvas.types import Cost, Score
+from unlearncanvas.types import Cost
 
-REMOVED = (
-    ("ASR ↓", "attack_success_rate"),
-    ("as asked ↑", "as_asked"),
-    ("RMSE ↓", "pixel_distance"),
-    ("LPIPS ↓", "lpips"),
-    ("CLIP_p ↓", "clip_p"),
+Column = tuple[str, str, int | None]
+"""Heading, score, digits."""
+REMOVED: tuple[Column, ...] = (
+    ("ASR ↓", "attack_success_rate", 1),
+    ("as asked ↑", "as_asked", 1),
+    ("RMSE ↓", "pixel_distance", 3),
+    ("LPIPS ↓", "lpips", 3),
+    ("CLIP_p ↓", "clip_p", None),
 )
-KEPT = (
-    ("CLIP_c ↑", "clip_c"),
-    ("ACC style ↑", "clean_style_accuracy"),
-    ("ACC object ↑", "clean_object_accuracy"),
-    ("FID ↓", "fid_minicanvas"),
-    ("FID ↓", "fid_inception_clean"),
-    ("near ASR ↓", "near_success_rate"),
-    ("near RMSE ↓", "near_pixel_distance"),
+GRID: tuple[Column, ...] = (
+    ("CLIP_c ↑", "clip_c", None),
+    ("ACC style ↑", "clean_style_accuracy", 1),
+    ("ACC object ↑", "clean_object_accuracy", 1),
 )
-COLUMNS = REMOVED + KEPT
+NEAR: tuple[Column, ...] = (
+    ("near ASR ↓", "near_success_rate", 1),
+    ("near RMSE ↓", "near_pixel_distance", 3),
+)
+
+
+def kept(attack: AttackResults) -> list[Column]:
+    """Return the columns of what is left of the model, the protocol's metrics among them."""
+    scores = attack.rows[0].scores
+    metrics = [
+        (directed(label, scores[name]), name, digits)
+        for name, label, digits in headings_of([scores])
+        if name in names("metrics")
+    ]
+    return [*GRID, *metrics, *NEAR]
 
 
 def tables(results: BackdoorResults) -> list[Table]:
@@ -62,32 +76,23 @@ def _removed(attack: AttackResults, results: BackdoorResults) -> Table:
 def _kept(attack: AttackResults) -> Table:
     return _scores(
         attack,
-        KEPT,
+        kept(attack),
         title=f"{attack.attack}: what is left of the model",
         caption="the grid without triggers; near: other words in the trigger's place",
     )
 
 
-def _scores(
-    attack: AttackResults, columns: Sequence[tuple[str, str]], *, title: str, caption: str
-) -> Table:
+def _scores(attack: AttackResults, columns: Sequence[Column], *, title: str, caption: str) -> Table:
     table = Table(title=title, title_style="bold", caption=caption)
     table.add_column("model", no_wrap=True)
     present = [item for item in columns if item[1] in attack.rows[0].scores]
-    for heading, _ in present:
+    for heading, _, _ in present:
         table.add_column(heading, justify="right", overflow="fold")
     for row in attack.rows:
         style = "dim" if row.label in (CLEAN, POISONED) else "bold"
-        cells = [_number(row.scores[name]) for _, name in present]
+        cells = [cell(row.scores[name], digits) for _, name, digits in present]
         table.add_row(row.label, *cells, style=style)
     return table
-
-
-def _number(score: Score) -> str:
-    """Return a score as text; distances with three digits."""
-    if score.unit not in ("RMSE", "LPIPS"):
-        return cell(score)
-    return f"{score.value:.3f}\n\\[{score.low:.3f}, {score.high:.3f}]"
 
 
 def _comparisons(attack: AttackResults) -> Table:

@@ -6,13 +6,14 @@ from typing import Any
 from unlearncanvas.backdoors.assess import CLEAN, POISONED
 from unlearncanvas.backdoors.protocol import load_backdoor_protocol
 from unlearncanvas.backdoors.results import AttackResults, BackdoorResults
-from unlearncanvas.backdoors.tables import COLUMNS
+from unlearncanvas.backdoors.tables import REMOVED, kept
 from unlearncanvas.config import load_eraser, names
 
 
 def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
     """Return what the page shows of one attack: notes, the command, a row a model."""
-    columns = [item for item in COLUMNS if item[1] in attack.rows[0].scores]
+    present = attack.rows[0].scores
+    columns = [item for item in [*REMOVED, *kept(attack)] if item[1] in present]
     gate = "" if attack.gate_passed else " The poisoned model misses its gate: it does not count."
     return {
         "name": attack.attack,
@@ -25,12 +26,12 @@ def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
             "the grid without triggers; near: other words in the trigger's place."
         ),
         "command": command_of(run, attack),
-        "headings": [heading for heading, _ in columns],
+        "headings": [heading for heading, _, _ in columns],
         "rows": [
             {
                 "label": row.label,
                 "standing": "reference" if row.label in (CLEAN, POISONED) else "ranked",
-                "scores": [row.scores.get(name) for _, name in columns],
+                "scores": [(row.scores.get(name), digits) for _, name, digits in columns],
             }
             for row in attack.rows
         ],

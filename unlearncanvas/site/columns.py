@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from unlearncanvas.headings import directed, headings_of, interval_text, value_text
 from unlearncanvas.results import Row
 from unlearncanvas.site.collect import Board, Entry
-from unlearncanvas.tables import COLUMNS as SCORES
 from unlearncanvas.tables import size
 from unlearncanvas.types import Score
 
@@ -33,12 +33,14 @@ class Column:
         kind: Kind of targets, of a score; empty for text and cost.
         name: Metric; or what of the entry it shows.
         first: How the first click sorts: ``up`` or ``down``.
+        digits: Digits of a score; None: fewer of large ones.
     """
 
     heading: str
     kind: str
     name: str
     first: str
+    digits: int | None = None
 
     def score(self, entry: Entry) -> Score | None:
         """Return the entry's score in this column, if it is one of scores."""
@@ -47,7 +49,7 @@ class Column:
     def cell(self, entry: Entry) -> dict[str, Any]:
         """Return what the page shows."""
         if self.kind:
-            return {"kind": "score", "score": self.score(entry)}
+            return {"kind": "score", "score": self.score(entry), "digits": self.digits}
         if self.name in ("family", "leaves", "measured"):
             return {"kind": "text", "text": self.text(entry)}
         value = _cost(entry, self.name)
@@ -57,7 +59,10 @@ class Column:
         """Return the cell as text."""
         if self.kind:
             score = self.score(entry)
-            return "" if score is None else f"{value_text(score)} {interval_text(score)}".strip()
+            if score is None:
+                return ""
+            lines = value_text(score, self.digits), interval_text(score, self.digits)
+            return " ".join(lines).strip()
         if self.name == "measured":
             return entry.trust
         if self.name in ("family", "leaves"):
@@ -71,34 +76,24 @@ def columns_of(board: Board) -> list[Column]:
     """Return a board's columns: scores of both kinds of targets, costs, facts."""
     columns = []
     for kind in board.targets:
-        there = {name for row in board.run.rows if row.kind == kind for name in row.scores}
-        columns += [
-            Column(heading=f"{kind} {heading}", kind=kind, name=name, first=_first(heading))
-            for heading, name in SCORES
-            if name in there
-        ]
+        rows = [row.scores for row in board.run.rows if row.kind == kind]
+        for name, label, digits in headings_of(rows):
+            score = next(row[name] for row in rows if name in row)
+            columns.append(
+                Column(
+                    heading=f"{kind} {directed(label, score)}",
+                    kind=kind,
+                    name=name,
+                    first="down" if score.higher_is_better else "up",
+                    digits=digits,
+                )
+            )
     columns += [Column(heading=name, kind="", name=name, first="up") for name, _, _ in COSTS]
     columns += [
         Column(heading=name, kind="", name=name, first="up")
         for name in ("family", "leaves", "measured")
     ]
     return columns
-
-
-def value_text(score: Score) -> str:
-    """Return a value with the digits it deserves."""
-    return f"{score.value:.1f}"
-
-
-def interval_text(score: Score) -> str:
-    """Return a score's interval; nothing where there is none."""
-    if score.low is None or score.high is None:
-        return ""
-    return f"[{score.low:.1f}, {score.high:.1f}]"
-
-
-def _first(heading: str) -> str:
-    return "down" if "↑" in heading else "up"
 
 
 def _cost(entry: Entry, heading: str) -> float | None:

@@ -1,40 +1,21 @@
 """``unlearncanvas compare A B``: two erased models on the same cells and seeds."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
-from jaxtyping import Bool
 from rich.console import Console
 from rich.table import Table
 
-from unlearncanvas.types import Domain
-
 if TYPE_CHECKING:
+    from metrics.share import ShareMetric
     from unlearncanvas.site.collect import Board, Entry
-    from unlearncanvas.types import Answers, Concept
+    from unlearncanvas.types import Answers, Question
 
 console = Console()
 PLACES = 5
 """Concepts that are named for each target."""
-
-
-class Part(NamedTuple):
-    """One metric's images.
-
-    Attributes:
-        name: As in tables.
-        domain: Which detector is asked.
-        chosen: The images that count.
-        wanted: Whether the name that was asked for counts, or its absence.
-    """
-
-    name: str
-    domain: Domain
-    chosen: Bool[np.ndarray, " n"]
-    wanted: bool
 
 
 def compare(
@@ -98,48 +79,43 @@ def _entry(place: Path, boards: "list[Board]", eraser: str | None) -> "tuple[Boa
 
 
 def _rows(board: "Board", one: "Entry", two: "Entry", target: str) -> Iterator[tuple[str, ...]]:
-    from metrics.paired import paired_difference
-    from unlearncanvas.types import Concept
+    """A line for every metric: shares image by image, others by their scores."""
+    from metrics.share import ShareMetric
+    from unlearncanvas.config import load_metric, names
+    from unlearncanvas.headings import headings_of, value_text
+    from unlearncanvas.types import Concept, Question
 
-    concept = Concept.parse(target)
-    left, right = aligned(answers_of(one, target), answers_of(two, target))
-    for part in parts(left, concept, plain=_plain_style(board)):
-        if not part.chosen.any():
-            continue
-        asked = left.asked(part.domain)[part.chosen]
-        hits = [
-            (side.seen(part.domain)[part.chosen] == asked) == part.wanted for side in (left, right)
-        ]
-        rows = np.flatnonzero(part.chosen).tolist()
-        found = paired_difference(
-            hits[0],
-            hits[1],
-            cells=[left.cells[row] for row in rows],
-            seeds=[left.seeds[row] for row in rows],
-        )
-        yield (
-            target,
-            part.name,
-            *(f"{100 * hit.mean():.1f}" for hit in hits),
-            f"{100 * found.value:+.1f} \\[{100 * found.interval.low:+.1f}, "
-            f"{100 * found.interval.high:+.1f}]",
-            f"{found.p_value:.2g}",
-            f"{len(rows)}",
-        )
-
-
-def parts(answers: "Answers", target: "Concept", *, plain: str) -> list[Part]:
-    """Return UA, IRA and CRA as the images that they count."""
-    own: Domain = "style" if target.kind == "style" else "object"
-    cross: Domain = "object" if own == "style" else "style"
-    asked = answers.asked(own)
-    at_target = asked == target.name
-    return [
-        Part("UA", own, at_target, wanted=False),
-        Part("IRA", own, ~at_target & (asked != plain), wanted=True),
-        Part("CRA", cross, ~at_target, wanted=True),
-        Part("CRA on target", cross, at_target, wanted=True),
+    plain = _plain_style(board)
+    pair = aligned(answers_of(one, target), answers_of(two, target))
+    questions = [
+        Question(answers=side, target=Concept.parse(target), plain_style=plain) for side in pair
     ]
+    scores = [side.results[target].scores for side in (one, two)]
+    for name, label, digits in headings_of(scores):
+        metric = load_metric(name) if name in names("metrics") else None
+        if isinstance(metric, ShareMetric):
+            if metric.counted(questions[0]).chosen.any():
+                yield target, label, *_paired(metric, questions)
+        elif name in scores[0] and name in scores[1]:
+            first, second = scores[0][name], scores[1][name]
+            change = first.model_copy(update={"value": first.value - second.value})
+            values = value_text(first, digits), value_text(second, digits)
+            yield target, label, *values, f"{value_text(change, digits)}", "", f"{first.n}"
+
+
+def _paired(metric: "ShareMetric", questions: "Sequence[Question]") -> Iterator[str]:
+    """Both shares, their difference with its interval, p, and the number of images."""
+    from metrics.paired import paired_difference
+
+    (chosen, first), (_, second) = (metric.counted(question) for question in questions)
+    answers = questions[0].answers.select(chosen)
+    hits = first[chosen], second[chosen]
+    found = paired_difference(*hits, cells=answers.cells, seeds=answers.seeds)
+    low, high = (100 * end for end in found.interval)
+    yield from (f"{100 * hit.mean():.1f}" for hit in hits)
+    yield f"{100 * found.value:+.1f} \\[{low:+.1f}, {high:+.1f}]"
+    yield f"{found.p_value:.2g}"
+    yield f"{len(answers.cells)}"
 
 
 def answers_of(entry: "Entry", target: str) -> "Answers":

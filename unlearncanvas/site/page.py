@@ -16,9 +16,10 @@ from plotly.offline import get_plotlyjs
 
 from unlearncanvas.backdoors.results import AttackResults
 from unlearncanvas.files import write_text
+from unlearncanvas.headings import heading_of, interval_text, value_text
 from unlearncanvas.site.attacks import attack_table
 from unlearncanvas.site.collect import BackdoorRun, Board, Collection, Entry
-from unlearncanvas.site.columns import columns_of, interval_text, value_text
+from unlearncanvas.site.columns import columns_of
 from unlearncanvas.site.figures import costs, damage, trade_off
 
 TEMPLATES = "unlearncanvas.site"
@@ -155,10 +156,11 @@ def _filters(found: Collection) -> list[tuple[str, str, list[str]]]:
 
 
 def _floors(board: Board) -> str:
-    said = [
-        f"{name.replace('_', ' ')} {value_text(score)} {interval_text(score)}".strip()
-        for name, score in board.run.floors.items()
-    ]
+    said = []
+    for name, score in board.run.floors.items():
+        _, label, digits = heading_of(name)
+        lines = label, value_text(score, digits), interval_text(score, digits)
+        said.append(" ".join(lines).strip())
     return f"real images against real ones: {', '.join(said)}" if said else "no real images at hand"
 
 
