@@ -10,7 +10,7 @@ import torch
 import yaml
 from rich.console import Console
 
-from metrics.paired import feature_distance, paired_difference, pixel_distance, sign_flip
+from metrics.paired import feature_distance, pixel_distance
 from tests.in_process import run
 from tests.small_backdoor_exam import write_attack, write_protocol
 from unlearncanvas.backdoors.bench import make_backdoor_plan
@@ -225,39 +225,6 @@ def test_distances_of_pairs():
     one = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 0.0]])
     two = np.array([[3.0, 0.0], [1.0, -1.0], [-2.0, 0.0]])
     np.testing.assert_allclose(feature_distance(one, two), [0.0, 1.0, 2.0])
-
-
-def test_a_paired_difference_counts_the_pairs_that_differ():
-    cells, seeds = [0, 0, 1, 1, 2, 2, 3, 3], [1, 2] * 4
-    first = np.array([1, 1, 1, 1, 1, 1, 0, 0], bool)
-    second = np.array([1, 0, 0, 0, 0, 0, 0, 0], bool)
-    found = paired_difference(first, second, cells=cells, seeds=seeds)
-    assert found.value == pytest.approx(5 / 8)
-    assert found.p_value == pytest.approx(2 * 0.5**3)  # three of three cells go one way
-    assert found.interval.low < 5 / 8 < found.interval.high
-    same = paired_difference(first, first, cells=cells, seeds=seeds)
-    assert (same.value, same.p_value) == (0.0, 1.0)
-    swapped = paired_difference(second, first, cells=cells, seeds=seeds)
-    assert swapped.value == -found.value
-    assert swapped.p_value == found.p_value
-
-
-def test_a_p_value_by_hand_and_by_many_draws():
-    # sums 3, 1, -1: |s . d| >= 3 for six of the eight signs... all but those that give 1 or -1
-    assert sign_flip(np.array([3.0, 1.0, -1.0, 0.0])) == pytest.approx(6 / 8)
-    rng = np.random.default_rng(0)
-    nothing = [sign_flip(rng.normal(size=40)) for _ in range(100)]
-    assert 0.3 < np.mean(np.array(nothing) < 0.5) < 0.7
-    assert np.mean(np.array(nothing) < 0.05) < 0.15
-    assert sign_flip(np.ones(40)) < 1e-4
-
-
-def test_images_of_a_cell_are_not_taken_for_independent():
-    """One cell in which everything differs is one piece of evidence, however many its images."""
-    cells, seeds = [0] * 50 + [1] * 50, [*range(50)] * 2
-    first = np.array([True] * 50 + [False] * 50)
-    found = paired_difference(first, np.zeros(100, bool), cells=cells, seeds=seeds)
-    assert (found.value, found.p_value) == (0.5, 1.0)
 
 
 def bench(protocol, out, *options):

@@ -1,14 +1,21 @@
-"""Intervals: published values, coverage, and what they refuse."""
+"""Intervals: closed forms, what they refuse; how well they cover is in test_coverage.py."""
 
 import numpy as np
 import pytest
+from scipy.stats import t as student_t
 
 from metrics.intervals import (
-    block_jackknife,
-    bootstrap_cells_and_seeds,
-    bootstrap_targets,
+    Ends,
+    average_ends,
+    grid,
+    jackknife_cells,
+    mean_ends,
+    share_ends,
+    target_ends,
     wilson,
 )
+
+T9 = student_t.ppf(0.975, 9)
 
 
 def test_wilson_by_hand():
@@ -20,43 +27,80 @@ def test_wilson_by_hand():
     assert (low, high) == (pytest.approx(0.4038, abs=1e-4), pytest.approx(0.5962, abs=1e-4))
 
 
-def test_bootstrap_needs_the_whole_grid():
+def test_a_grid_is_whole():
+    table = grid(np.array([True, False, True, True]), ["a", "b", "a", "b"], [1, 1, 2, 2])
+    assert table.tolist() == [[1, 1], [0, 1]]
     with pytest.raises(ValueError, match="some are missing"):
-        bootstrap_cells_and_seeds(np.array([True, False, True]), ["a", "a", "b"], [1, 2, 1])
+        grid(np.array([True, False, True]), ["a", "a", "b"], [1, 2, 1])
     with pytest.raises(ValueError, match="exactly one image"):
-        bootstrap_cells_and_seeds(np.array([True, False]), ["a", "a"], [1, 1])
+        grid(np.array([True, False]), ["a", "a"], [1, 1])
 
 
-def test_bootstrap_widens_when_cells_differ():
-    """All of the variance between cells: wider than between seeds at the same share."""
-    cells = [cell for cell in range(20) for _ in range(5)]
-    seeds = [seed for _ in range(20) for seed in range(5)]
-    by_cell = np.array([cell % 2 == 0 for cell in cells])
-    mixed = np.array([(cell + seed) % 2 == 0 for cell, seed in zip(cells, seeds, strict=True)])
-    wide = bootstrap_cells_and_seeds(by_cell, cells, seeds)
-    narrow = bootstrap_cells_and_seeds(mixed, cells, seeds)
-    assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
+def test_whole_cells_that_fail_count_once():
+    """Five of ten cells fail at all five seeds: nine independent images, t quantile, not 50."""
+    table = np.repeat(np.arange(10) < 5, 5).reshape(10, 5).astype(float)
+    half = T9 / (1 + T9**2 / 9) * np.sqrt(0.25 / 9 + T9**2 / (4 * 81))
+    assert share_ends(table).interval() == pytest.approx((0.5 - half, 0.5 + half))
 
 
-def test_bootstrap_covers_about_95_percent():
-    rng, hits = np.random.default_rng(1), 0
-    cells, seeds = np.repeat(np.arange(30), 4).tolist(), np.tile(np.arange(4), 30).tolist()
-    for _ in range(60):
-        shares = rng.beta(8, 2, size=30)
-        correct = rng.random((30, 4)) < shares[:, None]
-        low, high = bootstrap_cells_and_seeds(correct.ravel(), cells, seeds)
-        hits += low <= 0.8 <= high
-    assert hits >= 52
+def test_cells_that_are_alike_are_coin_tosses():
+    """Every cell has the same share: the variance is that of 50 independent images, not none."""
+    table = np.tile([1.0, 1.0, 1.0, 1.0, 0.0], (10, 1))
+    assert share_ends(table).interval() == pytest.approx(wilson(0.8, 50))
 
 
-def test_jackknife_of_a_mean_is_its_standard_error():
-    x = np.random.default_rng(0).normal(size=1000)
-    low, high = block_jackknife(lambda rows: float(x[rows].mean()), float(x.mean()), len(x))
-    assert (high - low) / 2 / 1.96 == pytest.approx(1 / np.sqrt(1000), rel=0.5)
-    assert (low + high) / 2 == pytest.approx(x.mean())
+@pytest.mark.parametrize(("share", "expected"), [(0.0, wilson(0, 10)), (1.0, wilson(1, 10))])
+def test_where_all_images_agree_each_cell_counts_once(share, expected):
+    assert share_ends(np.full((10, 5), share)).interval() == pytest.approx(expected)
 
 
-def test_mean_over_few_targets_has_no_interval():
-    assert bootstrap_targets(np.array([1.0, 2.0, 3.0, 4.0])) is None
-    low, high = bootstrap_targets(np.array([1.0, 2.0, 3.0, 4.0, 5.0]))
-    assert 1 <= low < 3 < high <= 5
+def test_one_cell():
+    assert share_ends(np.array([[1.0, 0.0, 1.0]])).interval() == pytest.approx(wilson(2 / 3, 1))
+    assert mean_ends(np.ones((1, 3))) is None
+    assert jackknife_cells(lambda rows: 0.0, 0.0, ["a", "a"]) is None
+
+
+def test_a_mean_over_cells_is_the_t_interval_of_their_means():
+    table = np.random.default_rng(0).normal(size=(10, 3))
+    by_cell = table.mean(axis=1)
+    half = T9 * by_cell.std(ddof=1) / np.sqrt(10)
+    assert mean_ends(table).interval() == pytest.approx(
+        (by_cell.mean() - half, by_cell.mean() + half)
+    )
+
+
+def test_the_jackknife_leaves_out_whole_cells_in_any_order_of_images():
+    """Of a mean with one block a cell it is the t interval of the cells' means."""
+    x = np.random.default_rng(0).normal(size=(7, 4)) + np.arange(7)[:, None]
+    cells = [f"cell {row}" for row in range(7) for _ in range(4)]
+    flat = x.ravel()
+
+    def interval(images):
+        values = flat[images]
+        return jackknife_cells(
+            lambda rows: float(values[rows].mean()),
+            float(values.mean()),
+            [cells[i] for i in images],
+        )
+
+    assert interval(np.arange(28)) == pytest.approx(mean_ends(x).interval())
+    shuffled = np.random.default_rng(1).permutation(28)
+    assert interval(shuffled) == pytest.approx(interval(np.arange(28)))
+
+
+def test_over_targets_by_hand():
+    values = np.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    half = student_t.ppf(0.975, 4) * np.sqrt(2.5) / np.sqrt(5)
+    assert target_ends(values, percent=False).interval() == pytest.approx((3 - half, 3 + half))
+    low, high = target_ends(np.array([99.0, 98, 97, 99, 60]), percent=True).interval()
+    assert 30 < low < 90.6 < high < 100
+    assert 90.6 - low > 2 * (high - 90.6)
+    assert target_ends(np.full(5, 100.0), percent=True).interval() == (100, 100)
+
+
+def test_the_mean_of_these_targets_by_hand():
+    values = np.array([90.0, 80.0, 100.0])
+    ends = Ends(values - np.array([12.0, 9, 15]), np.array([94.0, 88, 100]))
+    assert average_ends(values, ends, shared=True).interval() == pytest.approx((78, 94))
+    low, high = average_ends(values, ends, shared=False).interval()
+    assert (low, high) == pytest.approx((90 - np.sqrt(450) / 3, 90 + np.sqrt(80) / 3))

@@ -295,7 +295,10 @@ def test_two_runs_are_compared_image_by_image(runs):
     assert "style:Neon Lines: " in printed
     assert "object:Cat: " in printed
     same, _ = compare("esd, lr=0.001")
-    assert all(row[2:4] == ["+0.0 [+0.0, +0.0]", "1"] for row in same.values())
+    for name in ("UA", "IRA", "CRA", "CRA on target"):
+        assert same[name][2].startswith("+0.0 [-")  # what few cells agree on, others may not
+        assert same[name][3] == "1"
+    assert same["FID"][2:4] == ["0.00", ""]
 
 
 def test_what_cannot_be_compared(runs, tmp_path):

@@ -20,12 +20,56 @@ def score(value, **more):
     return Score(value=value, n=10, **more)
 
 
-def test_means_have_an_interval_from_five_targets_on():
-    few = mean_scores([{"ua": score(value)} for value in (10, 20, 30, 40)])["ua"]
-    assert (few.value, few.n, few.low) == (25, 4, None)
-    many = mean_scores([{"ua": score(value)} for value in (10, 20, 30, 40, 50)])["ua"]
-    assert many.value == 30
-    assert 10 <= many.low < 30 < many.high <= 50
+def means(name, values, half=None):
+    ends = [{} if half is None else {"low": value - half, "high": value + half} for value in values]
+    rows = [{name: score(value, **more)} for value, more in zip(values, ends, strict=True)]
+    return mean_scores(rows)[name]
+
+
+def test_the_mean_of_few_targets_is_over_their_cells():
+    """Errors of cells that targets share do not average out; of the targets' own cells they do."""
+    shared = means("in_domain_retain_accuracy", (70, 80, 90), half=6)
+    assert (shared.value, shared.low, shared.high, shared.over) == (80, 74, 86, "cells")
+    own = means("unlearning_accuracy", (70, 80, 90), half=6)
+    assert own.over == "cells"
+    assert (own.low, own.high) == pytest.approx((80 - 6 / 3**0.5, 80 + 6 / 3**0.5))
+    unknown = means("metric_of_another_version", (70, 80, 90), half=6)
+    assert (unknown.low, unknown.high) == (74, 86)
+    assert means("unlearning_accuracy", (70, 80, 90)).low is None
+
+
+def test_the_mean_of_five_targets_is_over_new_targets():
+    many = means("unlearning_accuracy", (10, 20, 30, 40, 50))
+    assert (many.value, many.n, many.over) == (30, 5, "targets")
+    assert 12 < many.low < 15
+    assert 50 < many.high < 54
+    fid = mean_scores([{"fid": score(value, unit="FID")} for value in (1, 2, 3, 4, 5)])["fid"]
+    assert fid.low == pytest.approx(3 - 2.7764451 * 2.5**0.5 / 5**0.5)
+
+
+def test_equal_targets_are_no_certainty():
+    """Six targets of 100 % with 10 cells each: the seventh may be below."""
+    same = mean_scores([{"unlearning_accuracy": score(100, low=72, high=100)}] * 6)
+    found = same["unlearning_accuracy"]
+    assert (found.low, found.high) == pytest.approx((100 - 28 / 6**0.5, 100))
+
+
+@pytest.mark.parametrize(
+    ("count", "low", "over", "said"),
+    [
+        (1, 80, "cells", "95 % over the cells of this target alone"),
+        (3, 80, "cells", "95 % over the cells of these 3 targets alone"),
+        (6, 80, "targets", "95 % over targets"),
+        (6, 80, None, "95 % over targets"),
+        (3, None, None, "means only"),
+    ],
+)
+def test_the_caption_says_what_the_intervals_are_over(count, low, over, said):
+    row = run_results().rows[0]
+    ends = {"low": low, "high": None if low is None else 95, "over": over}
+    scores = {"unlearning_accuracy": score(91.5, **ends)}
+    rows = (row.model_copy(update={"scores": scores, "targets": ("style:Mosaic",) * count}),)
+    assert said in tables(run_results(rows=rows))[0].caption
 
 
 def test_a_cell_shows_value_and_interval():
@@ -94,7 +138,7 @@ def test_published_rows_stand_beside_the_measured_ones():
     text = console.export_text()
     (line,) = [line for line in text.splitlines() if "esd, as published*" in line]
     assert [part.strip() for part in line.split("│")[2:6]] == ["98.6", "81.0", "94.0", ""]
-    assert "*as published, not reproduced" in text
+    assert "*as published, not reproduced" in " ".join(text.split())
 
 
 def test_a_thinned_grid_is_scored_on_its_own_cells():

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from unlearncanvas.config import CONFIG_DIR, read_yaml
-from unlearncanvas.headings import directed, headings_of, interval_text, value_text
+from unlearncanvas.headings import directed, headings_of, interval_text, intervals_of, value_text
 from unlearncanvas.plan import BASELINES
 from unlearncanvas.results import Row, RunResults
 from unlearncanvas.types import Score
@@ -30,7 +30,7 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
         f"Forgetting {count} {kind}{'s' if count > 1 else ''} · {results.protocol} "
         f"{results.tier}{limit} · {len(results.seeds)} seed{'s' if len(results.seeds) > 1 else ''}"
     )
-    table = Table(title=title, title_style="bold", caption=_caption(results, count))
+    table = Table(title=title, title_style="bold", caption=_caption(results, rows, count))
     table.add_column("eraser", no_wrap=True)
     columns = headings_of(row.scores for row in rows)
     for name, label, _ in columns:
@@ -85,12 +85,9 @@ def cost(row: Row) -> tuple[str, ...]:
     )
 
 
-def _caption(results: RunResults, count: int) -> str:
-    interval = (
-        r"\[low, high]: 95 % over targets; the erasing seed's variance is not in it"
-        if count >= 5
-        else "fewer than five targets: means only, intervals per target are in result.json"
-    )
+def _caption(results: RunResults, rows: Sequence[Row], count: int) -> str:
+    about = intervals_of([score for row in rows for score in row.scores.values()], count)
+    interval = f"\\[low, high]: {about}" if about.startswith("95") else about
     published = "" if results.published is None else " · *as published, not reproduced"
     return f"{interval} · protocol digest {results.protocol_digest[:12]}{published}"
 

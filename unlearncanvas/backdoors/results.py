@@ -45,7 +45,7 @@ class Comparison(_Frozen):
         difference: Success of the first minus that of the second, in points.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        p_value: Of a permutation within cells, not corrected for the number of comparisons.
+        p_value: Of a t test over cells, not corrected for the number of comparisons.
     """
 
     first: str

@@ -99,10 +99,7 @@ def _comparisons(attack: AttackResults) -> Table:
     table = Table(
         title=f"{attack.attack}: ASR of two erasers on the same images",
         title_style="bold",
-        caption=(
-            "points, 95 % interval; p: exchange of the erasers within cells, not corrected for the "
-            "many tests"
-        ),
+        caption=("points, 95 % interval; p: t test over cells, not corrected for the many tests"),
     )
     for heading in ("first", "second"):
         table.add_column(heading, no_wrap=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from unlearncanvas.headings import directed, headings_of, interval_text, value_text
+from unlearncanvas.headings import directed, headings_of, interval_text, intervals_of, value_text
 from unlearncanvas.results import Row
 from unlearncanvas.site.collect import Board, Entry
 from unlearncanvas.tables import size
@@ -94,6 +94,18 @@ def columns_of(board: Board) -> list[Column]:
         for name in ("family", "leaves", "measured")
     ]
     return columns
+
+
+def intervals_text(board: Board) -> str:
+    """Return what a board's intervals are about, for each kind of targets where that differs."""
+    said = {}
+    for kind, targets in board.targets.items():
+        rows = [entry.rows[kind] for entry in board.entries.values() if kind in entry.rows]
+        scores = [score for row in rows for score in row.scores.values()]
+        said[kind] = intervals_of(scores, len(targets))
+    if len(set(said.values())) == 1:
+        return f"Intervals: {next(iter(said.values()))}"
+    return "Intervals: " + "; ".join(f"{kind} targets: {text}" for kind, text in said.items())
 
 
 def _cost(entry: Entry, heading: str) -> float | None:

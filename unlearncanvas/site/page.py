@@ -19,7 +19,7 @@ from unlearncanvas.files import write_text
 from unlearncanvas.headings import heading_of, interval_text, value_text
 from unlearncanvas.site.attacks import attack_table
 from unlearncanvas.site.collect import BackdoorRun, Board, Collection, Entry
-from unlearncanvas.site.columns import columns_of
+from unlearncanvas.site.columns import columns_of, intervals_text
 from unlearncanvas.site.figures import costs, damage, trade_off
 
 TEMPLATES = "unlearncanvas.site"
@@ -74,6 +74,7 @@ class Page:
             "base_digest": board.run.base_digest,
             "seeds": board.run.seeds,
             "floors": _floors(board),
+            "intervals": intervals_text(board),
             "columns": columns,
             "entries": [
                 self._entry(f"row-{index}-{row}", board, entry) for row, entry in enumerate(entries)

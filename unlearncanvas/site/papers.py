@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unlearncanvas.files import write_text
 from unlearncanvas.site.collect import Board, Collection
-from unlearncanvas.site.columns import Column, columns_of
+from unlearncanvas.site.columns import Column, columns_of, intervals_text
 
 TEXTS = ("family", "leaves", "measured")
 LATEX = {"%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
@@ -29,7 +29,8 @@ def _markdown(board: Board) -> str:
     lines = [
         f"## {board.title}",
         "",
-        f"Protocol digest `{board.run.protocol_digest[:12]}`, base `{board.run.model}`; 95 %.",
+        f"Protocol digest `{board.run.protocol_digest[:12]}`, base `{board.run.model}`. "
+        f"{intervals_text(board)}.",
         "",
         "| eraser | " + " | ".join(column.heading for column in columns) + " |",
         "|".join(["", "---", *(_rule(column) for column in columns), ""]),
@@ -55,7 +56,7 @@ def _csv(boards: list[Board]) -> str:
     writer = csv.writer(out)
     writer.writerow(
         ["protocol", "protocol_digest", "seeds", "eraser", "targets", "metric", "value", "low",
-         "high", "n", "unit", "measured"]
+         "high", "n", "unit", "measured", "over"]
     )  # fmt: skip
     for board in boards:
         for entry in board.entries.values():
@@ -64,7 +65,8 @@ def _csv(boards: list[Board]) -> str:
                     writer.writerow(
                         [board.run.protocol, board.run.protocol_digest[:12], len(board.run.seeds),
                          entry.label, f"{len(row.targets)} {kind}", name, score.value, score.low,
-                         score.high, score.n, score.unit, entry.trust]
+                         score.high, score.n, score.unit, entry.trust,
+                         score.over or ""]
                     )  # fmt: skip
     return out.getvalue()
 
@@ -73,6 +75,7 @@ def _latex(board: Board) -> str:
     columns = [column for column in columns_of(board) if column.name not in TEXTS]
     lines = [
         f"% {board.title}, protocol digest {board.run.protocol_digest[:12]}; needs booktabs",
+        f"% {intervals_text(board)}",
         r"\begin{tabular}{l" + "r" * len(columns) + "}",
         r"\toprule",
         " & ".join(["eraser", *(_escaped(column.heading) for column in columns)]) + r" \\",
