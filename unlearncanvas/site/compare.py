@@ -29,8 +29,8 @@ def compare(
     """Compare two runs image by image: differences with intervals, and where they come from.
 
     Differences are first minus second, in points, over the images that both drew for the same
-    target, cell and seed; intervals and p are over cells. A metric that is no share of images has no
-    p: its two scores are set side by side.
+    target, cell and seed; intervals and p are over cells. A metric that is no share of images has
+    no p: its two scores are set side by side.
     """
     from unlearncanvas.site.collect import collect
 
