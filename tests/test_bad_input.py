@@ -186,6 +186,38 @@ def test_protocols_that_cannot_be(changes, message, tmp_path):
     assert message in refused("unlearncanvas.bench", *DRY, "--protocol", path)
 
 
+@pytest.mark.parametrize(
+    ("space", "message"),
+    [
+        ([1], "tune must hold keys and values, got [1]"),
+        ({"lr": 3}, "tune: lr takes choices: [..], or low < high"),
+        ({"lr": {"low": 1}}, "tune: lr takes"),
+        ({"lr": {"low": 2, "high": 1}}, "tune: lr takes"),
+        ({"lr": {"low": 0, "high": 1, "log": True}}, "tune: lr takes"),
+        ({"lr": {"low": float("nan"), "high": 1}}, "tune: lr takes"),
+        ({"lr": {"low": "a", "high": "b"}}, "tune: lr takes"),
+        ({"parameters": {"choices": []}}, "tune: parameters takes"),
+        ({"rate": {"low": 0, "high": 1}}, "unknown setting of wrong 'rate'"),
+    ],
+)
+def test_searches_that_cannot_be(space, message, tmp_path):
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump({"class": "erasers.esd.ESD", "tune": space}))
+    assert message in refused("unlearncanvas.cli", "tune", path, "--out", tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tune", "pkg.module:Class"], "tune takes a registered name or a YAML file"),
+        (["score", "--images", ".", "--name", "../../x"], "a name holds letters, digits"),
+        (["score", "--images", ".", "--name", ""], "a name holds letters, digits"),
+    ],
+)
+def test_other_commands(arguments, message):
+    assert message in refused("unlearncanvas.cli", *arguments)
+
+
 def test_any_base_scores_a_model_that_the_detectors_do_not_know(tmp_path, tiny_base):
     """The mini protocol's detectors have a list of base models; the option lifts it."""
     tiny_base.save_pretrained(tmp_path / "other")

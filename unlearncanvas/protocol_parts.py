@@ -14,10 +14,16 @@ DType = Literal["float32", "bfloat16", "float16"]
 T = TypeVar("T")
 
 
-def _as_file_name(name: str) -> str:
-    """Names become folders: no separators, no leading dot, no line breaks."""
+def as_file_name(name: str) -> str:
+    """Return a name that can be a folder's: no separators, no leading dot, no line breaks.
+
+    Raises:
+        ValueError: If it cannot.
+    """
     if not re.fullmatch(r"\w([\w .,'&()+-]*[\w)'+])?", name):
-        raise ValueError("a name holds letters, digits, spaces and _ . , ' & ( ) + - only")
+        raise ValueError(
+            f"a name holds letters, digits, spaces and _ . , ' & ( ) + - only, got {name!r}"
+        )
     return name
 
 
@@ -28,7 +34,7 @@ def _different(items: tuple[T, ...]) -> tuple[T, ...]:
     return items
 
 
-Name = Annotated[str, AfterValidator(_as_file_name)]
+Name = Annotated[str, AfterValidator(as_file_name)]
 Names = Annotated[tuple[Name, ...], AfterValidator(_different)]
 Seeds = Annotated[tuple[Seed, ...], AfterValidator(_different)]
 

@@ -38,10 +38,12 @@ def score(
     from unlearncanvas.folder_exam import FolderExam
     from unlearncanvas.options import pick_device
     from unlearncanvas.protocol import load_protocol
+    from unlearncanvas.protocol_parts import as_file_name
     from unlearncanvas.sources import Sources
     from unlearncanvas.tables import tables
     from unlearncanvas.terminal import bar
 
+    as_file_name(name)
     rules = load_protocol(protocol)
     folders = _folders(images, target, rules)
     with bar(None, console) as progress:

@@ -12,6 +12,7 @@ without working it out again.
 """
 
 import json
+import math
 from pathlib import Path
 from statistics import harmonic_mean, mean
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from unlearncanvas.config import find_config, load_eraser, read_yaml
+from unlearncanvas.config import choose, find_config, load_eraser, read_yaml
 
 if TYPE_CHECKING:
     import optuna
@@ -35,7 +36,7 @@ def tune(
     trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 8,
     protocol: Annotated[str, typer.Option(help="Where to search.")] = "mini-tune",
     tier: Annotated[str, typer.Option(help="Tier of the protocol.")] = "search",
-    seed: Annotated[int, typer.Option(help="Seed of the search.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
 ) -> None:
@@ -73,13 +74,42 @@ def search_space(eraser: str) -> dict[str, dict[str, Any]]:
     """Return the ``tune`` part of an eraser's config: a range or choices for each setting.
 
     Raises:
-        ValueError: If the config has none.
+        ValueError: If the config has none, or it is not of that form.
     """
+    if ":" in eraser:
+        raise ValueError(
+            f"tune takes a registered name or a YAML file, got {eraser!r}: write a file with "
+            f"'class: {eraser.replace(':', '.')}' and with settings to search under 'tune'"
+        )
     path = find_config("erasers", eraser)
     space = read_yaml(path).get("tune")
     if not space:
         raise ValueError(f"{path} says nothing under 'tune'; name settings with low and high there")
-    return dict(space)
+    known = load_eraser(eraser, preset="mini").settings
+    if not isinstance(space, dict):
+        raise ValueError(f"{path}: tune must hold keys and values, got {space!r}")
+    for name, axis in space.items():
+        choose(f"setting of {path.stem}", name, known)
+        if not _is_axis(axis):
+            raise ValueError(
+                f"{path}: tune: {name} takes choices: [..], or low < high (with log: true, 0 < "
+                f"low), got {axis!r}"
+            )
+    return space
+
+
+def _is_axis(axis: Any) -> bool:
+    """Whether this is a list of choices, or a range of finite numbers."""
+    if not isinstance(axis, dict):
+        return False
+    if set(axis) == {"choices"}:
+        return isinstance(axis["choices"], list) and bool(axis["choices"])
+    ends = [axis.get("low"), axis.get("high")]
+    if not set(axis) <= {"low", "high", "log"} or not all(
+        type(end) in (int, float) for end in ends
+    ):
+        return False
+    return (0 if axis.get("log") else -math.inf) < ends[0] < ends[1] < math.inf
 
 
 def suggest(trial: "optuna.Trial", name: str, axis: dict[str, Any]) -> float | int | str:

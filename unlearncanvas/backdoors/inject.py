@@ -18,6 +18,7 @@ from rich.table import Table
 from metrics.share import accuracy
 from unlearncanvas.config import load_eraser, parse_overrides
 from unlearncanvas.options import drawing_as_asked, pick_device
+from unlearncanvas.protocol_parts import MAX_SEED
 from unlearncanvas.sources import SHIPPED, Sources
 from unlearncanvas.types import Cell, Domain
 
@@ -64,7 +65,7 @@ def inject(
     base: Annotated[
         str | None, typer.Option(help="Another base model: a diffusers folder or a Hub id.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the injection.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the injection.")] = 0,
     settings: Annotated[list[str] | None, typer.Option("--set", help="key=value.")] = None,
     seeds: Annotated[int, typer.Option(min=1, max=4, help="Seeds of the gate.")] = 4,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
@@ -121,7 +122,7 @@ def poison(
     injected = as_attack(configured)
     room = PoisonRoom(
         protocol=protocol,
-        model=base or protocol.model,
+        model=protocol.model if base is None else base,
         device=chosen,
         out=out,
         seed=seed,

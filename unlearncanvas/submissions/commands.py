@@ -105,7 +105,7 @@ def verify(
         int | None, typer.Option(min=1, help="To draw again; default: 5 %, at least 100.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Chooses which; default: a fresh random one.")
+        int | None, typer.Option(min=0, help="Chooses which; default: a fresh random one.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Base model; default: the protocol's.")] = None,
     detectors: Detectors = None,
