@@ -212,6 +212,18 @@ def test_searches_that_cannot_be(space, message, tmp_path):
         (["tune", "pkg.module:Class"], "tune takes a registered name or a YAML file"),
         (["score", "--images", ".", "--name", "../../x"], "a name holds letters, digits"),
         (["score", "--images", ".", "--name", ""], "a name holds letters, digits"),
+        (["merge", "tests", "--out", "pyproject.toml"], "--out pyproject.toml is a file"),
+        (
+            [
+                "backdoor",
+                "inject",
+                "--attack",
+                "evil-edit",
+                "--set",
+                "backdoors=[{trigger: x, effect: Cat, source: Dog}]",
+            ],
+            "mini draws no 'Dog'",
+        ),
     ],
 )
 def test_other_commands(arguments, message):

@@ -27,6 +27,8 @@ def merge(
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f"no such run folder: {folder}")
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out {out} is a file; name a folder")
     counts: Counter[str] = Counter()
     for folder in folders:
         if folder.resolve() != out.resolve():

@@ -104,12 +104,10 @@ def _is_axis(axis: Any) -> bool:
         return False
     if set(axis) == {"choices"}:
         return isinstance(axis["choices"], list) and bool(axis["choices"])
-    ends = [axis.get("low"), axis.get("high")]
-    if not set(axis) <= {"low", "high", "log"} or not all(
-        type(end) in (int, float) for end in ends
-    ):
+    ends = [axis[key] for key in ("low", "high") if type(axis.get(key)) in (int, float)]
+    if len(ends) < 2 or set(axis) - {"low", "high", "log"}:
         return False
-    return (0 if axis.get("log") else -math.inf) < ends[0] < ends[1] < math.inf
+    return bool((0 if axis.get("log") else -math.inf) < ends[0] < ends[1] < math.inf)
 
 
 def suggest(trial: "optuna.Trial", name: str, axis: dict[str, Any]) -> float | int | str:

@@ -112,6 +112,7 @@ def poison(
 
     from unlearncanvas.backdoors.poison import PoisonRoom, as_attack
     from unlearncanvas.backdoors.protocol import load_grid
+    from unlearncanvas.backdoors.sheets import open_to
     from unlearncanvas.eyes import open_eyes
 
     chosen = pick_device(device)
@@ -120,6 +121,9 @@ def poison(
         attack, preset=protocol.preset, overrides=parse_overrides(settings), kind="attacks"
     )
     injected = as_attack(configured)
+    for item in injected.backdoors:
+        if not open_to(protocol.cells(), item):
+            raise ValueError(f"{protocol.name} draws no {item.source!r}, the source of a backdoor")
     room = PoisonRoom(
         protocol=protocol,
         model=protocol.model if base is None else base,
