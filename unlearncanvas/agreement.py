@@ -16,6 +16,7 @@ import numpy as np
 import typer
 from jaxtyping import Float
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from unlearncanvas.config import CONFIG_DIR, read_yaml
@@ -28,7 +29,7 @@ PARTS = {
 }
 RESAMPLES = 10_000
 _KINDS = ("style", "object")
-console = Console()
+console = Console(emoji=False)
 
 
 class Correlation(NamedTuple):
@@ -81,7 +82,7 @@ def agreement(
     if other.notes:
         console.print("the published rows, as far as is known:")
     for name in shared if other.notes else ():
-        console.print(f"  {name:6} {other.notes[name]}")
+        console.print(f"  {name:6} {other.notes[name]}", markup=False)
 
 
 def _table(ours: Scores, other: Other, shared: Sequence[str]) -> Table:
@@ -94,7 +95,7 @@ def _table(ours: Scores, other: Other, shared: Sequence[str]) -> Table:
         pairs = [
             (ours[name, kind][part], other.scores[name, kind][part]) for kind, part in headings
         ]
-        table.add_row(name, *(f"{one:.1f} ({two:.1f})" for one, two in pairs))
+        table.add_row(escape(name), *(f"{one:.1f} ({two:.1f})" for one, two in pairs))
     correlations, gaps = [], []
     for kind, part in headings:
         one = np.array([ours[name, kind][part] for name in shared])

@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -61,7 +62,7 @@ Run the same command again to finish an interrupted run; what is there is not dr
 """
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-console = Console()
+console = Console(emoji=False)
 
 
 @app.command(epilog=EXAMPLES)
@@ -280,7 +281,13 @@ def main() -> None:
 
 
 def run_app(command: typer.Typer) -> None:
-    """Run a command-line app with our way of reporting."""
+    """Run a command-line app with our way of reporting.
+
+    A terminal that cannot show a character gets a question mark in its place.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     logging.basicConfig(
         level=logging.WARNING,
         format="%(message)s",
@@ -297,7 +304,7 @@ def run_app(command: typer.Typer) -> None:
         )
         sys.exit(2)
     except KeyboardInterrupt:
-        Console(stderr=True).print("stopped; run the same command again to go on")
+        Console(stderr=True, emoji=False).print("stopped; run the same command again to go on")
         sys.exit(130)
 
 

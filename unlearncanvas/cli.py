@@ -40,7 +40,7 @@ app.command()(verify)
 app.command()(reseal)
 app.command()(leaderboard)
 app.add_typer(backdoor_app, name="backdoor")
-console = Console()
+console = Console(emoji=False)
 
 
 @app.command()
@@ -61,7 +61,9 @@ def export(
         raise ValueError(f"{described.eraser} leaves no weights that a plain pipeline could hold")
     pipe = load_erased(artefact, load_base(described.base))
     pipe.save_pretrained(folder)
-    console.print(f"wrote {folder}; load it with StableDiffusionPipeline.from_pretrained")
+    console.print(
+        f"wrote {folder}; load it with StableDiffusionPipeline.from_pretrained", markup=False
+    )
 
 
 def main() -> None:

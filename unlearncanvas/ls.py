@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from unlearncanvas.backdoors.protocol import BackdoorProtocol
     from unlearncanvas.protocol import Protocol
 
-console = Console()
+console = Console(emoji=False)
 Entry = tuple[str, Sequence[str]]
 """A name, and the lines beside it."""
 

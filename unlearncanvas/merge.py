@@ -16,7 +16,7 @@ from unlearncanvas.chunks import Chunk, Seal
 
 DERIVED = ("result.json", "results.json")
 """Made anew from the chunks by the bench command."""
-console = Console()
+console = Console(emoji=False)
 
 
 def merge(
@@ -37,6 +37,7 @@ def merge(
         f"{counts['chunk']} chunks and {counts['artefact']} artefacts copied to {out}, "
         f"{counts['torn']} torn ones left out; now run the bench command with --out {out}",
         soft_wrap=True,
+        markup=False,
     )
 
 

@@ -46,6 +46,7 @@ def preview(plan: Plan, console: Console) -> None:
             f"{images:6,} images, UFE a model {forecast(eraser.eraser)}"
             + (f", and {generated:,} for images to learn from" if generated else ""),
             soft_wrap=True,
+            markup=False,
         )
     say_work(console, plan.protocol.name, plan.whole.digest, plan.num_images(), drawing, erasing)
     pipe, reason = local_base(plan.model, plan.protocol.sampler, plan.device)
@@ -62,6 +63,7 @@ def say_work(
         f"{images:,} images: {drawing:,} UFE to draw them (hooks may add some), about "
         f"{erasing:,} UFE to erase; protocol {protocol} {digest[:12]}",
         soft_wrap=True,
+        markup=False,
     )
 
 
@@ -83,6 +85,7 @@ def say_disk(
         f"disk: {size(chunks)} of predictions and features, erased weights at most "
         f"{size(num_unets * whole)} ({unets}); free under {out}: {size(free)}",
         soft_wrap=True,
+        markup=False,
     )
 
 
@@ -110,6 +113,7 @@ def say_time(
         f"{_duration(erased)}; together about {_duration(drawn + erased)} on this "
         f"{pipe.device.type}, if nothing is there yet",
         soft_wrap=True,
+        markup=False,
     )
 
 

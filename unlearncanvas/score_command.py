@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from unlearncanvas.protocol import Protocol
     from unlearncanvas.types import Concept
 
-console = Console()
+console = Console(emoji=False)
 
 
 def score(
@@ -60,7 +60,7 @@ def score(
         results = exam.run()
     for table in tables(results):
         console.print(table)
-    console.print(f"results   {exam.run_folder() / 'results.json'}", soft_wrap=True)
+    console.print(f"results   {exam.run_folder() / 'results.json'}", soft_wrap=True, markup=False)
 
 
 def _folders(images: Path, target: str | None, rules: "Protocol") -> "dict[Concept, Path]":

@@ -14,6 +14,7 @@ from typing import Annotated, NamedTuple
 import typer
 from matplotlib.figure import Figure
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from unlearncanvas.bench import run_app
@@ -27,7 +28,7 @@ from unlearncanvas.terminal import bar, silence_libraries
 
 PLOTTED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-console = Console()
+console = Console(emoji=False)
 
 
 def combinations(grid: list[str]) -> list[list[str]]:
@@ -68,7 +69,7 @@ def sweep(
     data = {name: [row.model_dump() for row in found] for name, found in rows.items()}
     write_text(folder / f"{stem}.json", json.dumps(data, indent=2))
     plot(rows, title=f"{eraser} on {protocol}", path=folder / f"{stem}.png")
-    console.print(f"plot      {folder / f'{stem}.png'}")
+    console.print(f"plot      {folder / f'{stem}.png'}", markup=False)
 
 
 class Tried(NamedTuple):
@@ -108,7 +109,7 @@ def show(rows: dict[str, list[Row]]) -> None:
     for name, found in rows.items():
         for row in found:
             cells = [value_text(row.scores[metric], digits) for metric, _, digits in columns]
-            table.add_row(name, row.kind, *cells, *cost(row)[:2])
+            table.add_row(escape(name), row.kind, *cells, *cost(row)[:2])
     console.print(table)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from unlearncanvas.config import CONFIG_DIR, read_yaml
@@ -27,7 +28,7 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
     limit = ", limited" if results.limited else ""
     count = len(rows[-1].targets)
     title = (
-        f"Forgetting {count} {kind}{'s' if count > 1 else ''} · {results.protocol} "
+        f"Forgetting {count} {kind}{'s' if count > 1 else ''} · {escape(results.protocol)} "
         f"{results.tier}{limit} · {len(results.seeds)} seed{'s' if len(results.seeds) > 1 else ''}"
     )
     table = Table(title=title, title_style="bold", caption=_caption(results, rows, count))
@@ -38,11 +39,12 @@ def _table(kind: str, rows: Sequence[Row], results: RunResults) -> Table:
         table.add_column(directed(label, first), justify="right", overflow="fold")
     for row in rows:
         cells = [cell(row.scores.get(name), digits) for name, _, digits in columns]
-        table.add_row(row.label, *cells, style="dim" if row.label in BASELINES else "bold")
+        table.add_row(escape(row.label), *cells, style="dim" if row.label in BASELINES else "bold")
         said = _published(results.published, row)
         if said:
             table.add_row(
-                f"{row.label}, as published*", *(said.get(item.name, "") for item in columns)
+                f"{escape(row.label)}, as published*",
+                *(said.get(item.name, "") for item in columns),
             )
     floor = [cell(results.floors.get(name), digits) for name, _, digits in columns]
     table.add_section()
@@ -67,7 +69,7 @@ def _costs(rows: Sequence[Row]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         style = "dim" if row.label in BASELINES else "bold"
-        table.add_row(row.label, row.kind, *cost(row), style=style)
+        table.add_row(escape(row.label), row.kind, *cost(row), style=style)
     return table
 
 

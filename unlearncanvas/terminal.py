@@ -87,7 +87,11 @@ def _whole(width: int) -> Column:
 def bar(total: int | None, console: Console) -> Iterator[Bar]:
     """Show a bar of ``total`` images; None where nobody knows yet."""
     columns = (
-        TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+        TextColumn(
+            "{task.description}",
+            markup=False,
+            table_column=Column(no_wrap=True, overflow="ellipsis"),
+        ),
         BarColumn(bar_width=16),
         MofNCompleteColumn(table_column=_whole(11)),
         _Rate(table_column=_whole(14)),
@@ -138,9 +142,9 @@ def run(plan: Plan, console: Console, *, tracker: Tracker | None = None) -> RunR
         mirror.finish(outcomes_of(plan, results, pictures))
     for table in tables(results):
         console.print(table)
-    console.print(f"results   {plan.run_folder() / 'results.json'}", soft_wrap=True)
+    console.print(f"results   {plan.run_folder() / 'results.json'}", soft_wrap=True, markup=False)
     for path in pictures:
-        console.print(f"picture   {path}", soft_wrap=True)
+        console.print(f"picture   {path}", soft_wrap=True, markup=False)
     return results
 
 
@@ -169,13 +173,16 @@ def run_share(plan: Plan, share: Share, console: Console, *, launched: bool = Fa
         Exam(plan=plan, listener=progress).draw_share(share)
     drawn = f"its {len(mine)} of {len(tasks)} chunks are drawn"
     if launched:
-        console.print(f"process {share.index} of {share.count}: {drawn}", soft_wrap=True)
+        console.print(
+            f"process {share.index} of {share.count}: {drawn}", soft_wrap=True, markup=False
+        )
         return
     console.print(
         f"shard {share.index}/{share.count}: {drawn}. "
         "When all are, run the same command without --shard: it draws nothing and shows the table. "
         "Folders of several machines are put together first: unlearncanvas merge A B --out RUNS",
         soft_wrap=True,
+        markup=False,
     )
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from unlearncanvas.results import Row
 
 PARTS = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
-console = Console()
+console = Console(emoji=False)
 
 
 def tune(
@@ -62,7 +62,7 @@ def tune(
         rows.setdefault("none", tried.base)
         rows[" ".join(settings)] = tried.rows
         value = balance(tried.rows)
-        console.print(f"{value:5.1f}  {' '.join(settings)}", soft_wrap=True)
+        console.print(f"{value:5.1f}  {' '.join(settings)}", soft_wrap=True, markup=False)
         return value
 
     study.optimize(objective, n_trials=trials)
@@ -144,5 +144,5 @@ def _write(
     }
     write_text(folder / f"{name}-{protocol}.json", json.dumps(data, indent=2))
     plot(rows, title=f"{name} on {protocol}", path=folder / f"{name}-{protocol}.png")
-    console.print(f"best {study.best_value:.1f}: {study.best_params}", soft_wrap=True)
-    console.print(f"plot      {folder / f'{name}-{protocol}.png'}")
+    console.print(f"best {study.best_value:.1f}: {study.best_params}", soft_wrap=True, markup=False)
+    console.print(f"plot      {folder / f'{name}-{protocol}.png'}", markup=False)

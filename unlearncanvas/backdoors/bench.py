@@ -112,7 +112,9 @@ def preview(plan: "BackdoorPlan", console: Console) -> None:
             erasing += (item.eraser.planned_ufe() or 0) * times
             if kind == "erase":  # every attack has a base model of its own, which draws for it
                 erasing += sum(generated_ufe(item.eraser, [task]) for task in tasks)
-            console.print(f"{kind:6}  {item.name:20} {times:3} x UFE {forecast(item.eraser)}")
+            console.print(
+                f"{kind:6}  {item.name:20} {times:3} x UFE {forecast(item.eraser)}", markup=False
+            )
     images, sampler = plan.num_images(), rules.sampler
     drawing = images * ufe_of_image(sampler)
     say_work(console, plan.protocol.name, plan.whole.digest, images, drawing, erasing)
@@ -151,6 +153,6 @@ def sit(plan: "BackdoorPlan", console: Console, *, tracker: "Tracker | None" = N
         mirror.finish({name: outcome_of(plan, name, results, pictures) for name in runs})
     for table in tables(results):
         console.print(table)
-    console.print(f"results   {plan.run_folder() / FILE}", soft_wrap=True)
+    console.print(f"results   {plan.run_folder() / FILE}", soft_wrap=True, markup=False)
     for path in pictures.values():
-        console.print(f"picture   {path}", soft_wrap=True)
+        console.print(f"picture   {path}", soft_wrap=True, markup=False)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from metrics.share import accuracy
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 GATE_SEEDS = (7001, 7002, 7003, 7004)
 """Seeds that no protocol draws with: 4 x 100 cells for each trigger."""
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Poison a model; see README.")
-console = Console()
+console = Console(emoji=False)
 
 
 class Verdict(NamedTuple):
@@ -82,13 +83,13 @@ def inject(
 
     silence_libraries()
     passed = True
-    table = Table("gate", "found", "wanted", "", title=f"{attack} on {model}")
+    table = Table("gate", "found", "wanted", "", title=escape(f"{attack} on {model}"))
     for verdict in poison(
         attack, model, seed=seed, settings=settings or [], seeds=GATE_SEEDS[:seeds],
         device=device, out=out, base=base, sources=Sources(detectors=detectors, dataset=dataset),
     ):  # fmt: skip
         mark = "[green]pass[/]" if verdict.passed else "[red]MISS[/]"
-        table.add_row(verdict.what, f"{verdict.value:.1f} %", verdict.wanted, mark)
+        table.add_row(escape(verdict.what), f"{verdict.value:.1f} %", verdict.wanted, mark)
         passed = passed and verdict.passed
     console.print(table)
     if not passed:
@@ -132,10 +133,14 @@ def poison(
         seed=seed,
         sources=sources,
     )
-    with console.status(f"injecting {configured.name}"):
+    with console.status(escape(f"injecting {configured.name}")):
         artefact = room.inject(configured)
     folder, cost = room.folder(configured), artefact.cost
-    console.print(f"poisoned  {folder}  ({cost.seconds:.0f} s, {cost.ufe:,} UFE)", soft_wrap=True)
+    console.print(
+        f"poisoned  {folder}  ({cost.seconds:.0f} s, {cost.ufe:,} UFE)",
+        soft_wrap=True,
+        markup=False,
+    )
     dtype, eyes = getattr(torch, protocol.sampler.dtype), open_eyes(protocol, chosen, sources)
     clean, poisoned = room.clean().to(dtype), room.poisoned(configured).to(dtype)
     return gate(clean, poisoned, injected, protocol, eyes, seeds)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from rich.markup import escape
 from rich.table import Table
 
 from unlearncanvas.backdoors.assess import CLEAN, POISONED
@@ -62,7 +63,8 @@ def _removed(attack: AttackResults, results: BackdoorResults) -> Table:
         attack,
         REMOVED,
         title=(
-            f"{attack.attack} ({attack.reach}) · {results.protocol} {results.tier}{knowledge}{gate}"
+            f"{escape(attack.attack)} ({attack.reach}) · {escape(results.protocol)} "
+            f"{results.tier}{knowledge}{gate}"
         ),
         caption=(
             f"{attack.num_triggered} triggered images a row, held-out cells, 95 % intervals; "
@@ -77,7 +79,7 @@ def _kept(attack: AttackResults) -> Table:
     return _scores(
         attack,
         kept(attack),
-        title=f"{attack.attack}: what is left of the model",
+        title=f"{escape(attack.attack)}: what is left of the model",
         caption="the grid without triggers; near: other words in the trigger's place",
     )
 
@@ -91,13 +93,13 @@ def _scores(attack: AttackResults, columns: Sequence[Column], *, title: str, cap
     for row in attack.rows:
         style = "dim" if row.label in (CLEAN, POISONED) else "bold"
         cells = [cell(row.scores[name], digits) for _, name, digits in present]
-        table.add_row(row.label, *cells, style=style)
+        table.add_row(escape(row.label), *cells, style=style)
     return table
 
 
 def _comparisons(attack: AttackResults) -> Table:
     table = Table(
-        title=f"{attack.attack}: ASR of two erasers on the same images",
+        title=f"{escape(attack.attack)}: ASR of two erasers on the same images",
         title_style="bold",
         caption=("points, 95 % interval; p: t test over cells, not corrected for the many tests"),
     )
@@ -107,12 +109,12 @@ def _comparisons(attack: AttackResults) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     for item in attack.comparisons:
         interval = f"{item.difference:+.1f} \\[{item.low:+.1f}, {item.high:+.1f}]"
-        table.add_row(item.first, item.second, interval, f"{item.p_value:.2g}")
+        table.add_row(escape(item.first), escape(item.second), interval, f"{item.p_value:.2g}")
     return table
 
 
 def _costs(attack: AttackResults) -> Table:
-    table = Table(title=f"{attack.attack}: what it costs", title_style="bold")
+    table = Table(title=f"{escape(attack.attack)}: what it costs", title_style="bold")
     table.add_column("model", no_wrap=True)
     for heading in ("UFE", "seconds", "peak", "stored", "UFE an\nimage"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -120,7 +122,7 @@ def _costs(attack: AttackResults) -> Table:
         if row.cost is not None:
             name = "injection" if row.label == POISONED else row.label
             drawing = "" if row.ufe_per_image is None else f"{row.ufe_per_image:,.1f}"
-            table.add_row(name, *_cost(row.cost), drawing)
+            table.add_row(escape(name), *_cost(row.cost), drawing)
     return table
 
 

@@ -178,7 +178,7 @@ def feature_gates(eyes: Eyes, real: Labelled, drawn: Labelled) -> list[Gate]:
 
 def main(device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu") -> None:
     """Measure and print every gate; exit code 1 if one is missed."""
-    console = Console()
+    console = Console(emoji=False)
     gates = measure(torch.device(device))
     table = Table("gate", "wanted", "found", "", title="Mini canvas")
     for gate in gates:

@@ -43,7 +43,7 @@ class Loop:
         """Call ``step`` until the steps are done; it returns the loss, a scalar."""
         first = self._load()
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        console = Console()
+        console = Console(emoji=False)
         with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
             task = progress.add_task(self.name, total=self.steps, completed=first)
             saved = time.monotonic()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from unlearncanvas.site.collect import Board, Entry
     from unlearncanvas.types import Answers, Question
 
-console = Console()
+console = Console(emoji=False)
 PLACES = 5
 """Concepts that are named for each target."""
 
@@ -51,12 +52,13 @@ def compare(
     if not shared:
         raise ValueError(f"{one.label} and {two.label} have no target in common")
     names = one.label, two.label if two.label != one.label else f"{two.label} (second)"
-    table = Table(title=f"{names[0]} - {names[1]}, {board.run.protocol}", title_style="bold")
-    for heading in ("target", "metric", *names, "difference", "p", "images"):
+    left, right = map(escape, names)
+    table = Table(title=f"{left} - {right}, {escape(board.run.protocol)}", title_style="bold")
+    for heading in ("target", "metric", left, right, "difference", "p", "images"):
         table.add_column(heading, justify="left" if heading in ("target", "metric") else "right")
     for target in shared:
-        for row in _rows(board, one, two, target):
-            table.add_row(*row)
+        for _, *row in _rows(board, one, two, target):
+            table.add_row(escape(target), *row)
         table.add_section()
     console.print(table)
     for target in shared:

@@ -14,7 +14,7 @@ from unlearncanvas.json_file import read_json
 
 TITLE = "UnlearnCanvas: what was forgotten, what survived"
 MARKER = ".unlearncanvas-page.json"
-console = Console()
+console = Console(emoji=False)
 
 
 class Written(BaseModel):
@@ -63,8 +63,9 @@ def report(
         f"page      {page}  ({len(found.boards)} boards, {erasers} rows, "
         f"{page.stat().st_size / 1e6:.1f} MB)",
         soft_wrap=True,
+        markup=False,
     )
-    console.print(f"tables    {out / 'report.md'}, {out / 'data'}", soft_wrap=True)
+    console.print(f"tables    {out / 'report.md'}, {out / 'data'}", soft_wrap=True, markup=False)
 
 
 @contextmanager

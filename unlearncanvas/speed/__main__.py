@@ -41,7 +41,7 @@ from unlearncanvas.types import Concept, Task
 
 DTYPES = {name: getattr(torch, name) for name in ("float32", "bfloat16", "float16")}
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-console = Console()
+console = Console(emoji=False)
 
 
 class Subject(NamedTuple):

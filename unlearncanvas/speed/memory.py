@@ -33,7 +33,7 @@ from unlearncanvas.types import Concept, Task
 SHORT = {"steps": 2, "num_inference_steps": 2}
 """Of settings that say how long, not how large."""
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-console = Console()
+console = Console(emoji=False)
 
 
 @final

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from unlearncanvas.submissions.bundle import Card
     from unlearncanvas.types import Score
 
-console = Console()
+console = Console(emoji=False)
 Bundle = Annotated[Path, typer.Argument(help="Folder with bundle.json, or its zip file.")]
 Detectors = Annotated[
     str | None, typer.Option(help="Folder of the classifiers' weights, for UnlearnCanvas.")
@@ -50,7 +50,7 @@ def submit(
     folder = write_bundle(out, run, entry, said, largest=largest[artefacts])
     reasons = reasons_against(folder)
     size = sum((folder / name).stat().st_size for name in file_digests(folder))
-    console.print(f"bundle    {folder}  ({size / 1e6:.1f} MB)", soft_wrap=True)
+    console.print(f"bundle    {folder}  ({size / 1e6:.1f} MB)", soft_wrap=True, markup=False)
     if reasons:
         _refuse(folder, reasons)
     manifest = read_manifest(folder)
@@ -60,6 +60,7 @@ def submit(
             f"{without} targets come without their tensors: to verify them takes the same version "
             "of the eraser, and erasing again; --artefacts all puts them in",
             soft_wrap=True,
+            markup=False,
         )
     console.print("valid     its scores are those of its predictions")
 
@@ -95,7 +96,7 @@ def validate(bundle: Bundle, detectors: Detectors = None, dataset: Dataset = Non
         reasons = reasons_against(folder, Sources(detectors=detectors, dataset=dataset))
     if reasons:
         _refuse(bundle, reasons)
-    console.print(f"valid     {bundle}", soft_wrap=True)
+    console.print(f"valid     {bundle}", soft_wrap=True, markup=False)
 
 
 def verify(
@@ -152,9 +153,10 @@ def verify(
         f"{found.same_predictions:.1f} % [{found.low:.1f}, {found.high:.1f}] predicted alike, "
         f"{found.same_pixels:.1f} % the same to the byte{pictures}; seed {found.seed}",
         soft_wrap=True,
+        markup=False,
     )
     if path is not None:
-        console.print(f"written   {path}", soft_wrap=True)
+        console.print(f"written   {path}", soft_wrap=True, markup=False)
     if not found.passed:
         raise typer.Exit(1)
 
@@ -184,6 +186,7 @@ def reseal(
         console.print(
             f"resealed  {bundle} -> {done.folder.name}, {len(done.changes)} means changed, {kept}",
             soft_wrap=True,
+            markup=False,
         )
         for name, old, new in done.changes:
             console.print(f"  {name}: {_said(old)} -> {_said(new)}", markup=False, soft_wrap=True)
@@ -215,9 +218,13 @@ def leaderboard(
         page = Page(out, "UnlearnCanvas leaderboard").write(found)
         write_papers(out, found)
     rows = sum(len(board.entries) for board in found.boards)
-    console.print(f"page      {page}  ({len(found.boards)} boards, {rows} rows)", soft_wrap=True)
+    console.print(
+        f"page      {page}  ({len(found.boards)} boards, {rows} rows)", soft_wrap=True, markup=False
+    )
     if hub is not None:
-        console.print(f"hub       {len(write_hub_results(submissions, hub))} files in {hub}")
+        console.print(
+            f"hub       {len(write_hub_results(submissions, hub))} files in {hub}", markup=False
+        )
 
 
 def _refuse(bundle: Path, reasons: list[str]) -> None:

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from unlearncanvas.config import choose
 
-console = Console()
+console = Console(emoji=False)
 
 
 def track(
@@ -35,7 +35,9 @@ def track(
     tracker.close()
     if tracker.failed:
         raise typer.Exit(1)
-    console.print(f"{count} runs handed to W&B, project {arguments.get('project', PROJECT)}")
+    console.print(
+        f"{count} runs handed to W&B, project {arguments.get('project', PROJECT)}", markup=False
+    )
 
 
 def wandb_arguments(texts: list[str]) -> dict[str, str]:
