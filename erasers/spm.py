@@ -23,6 +23,7 @@ number of steps done, (N - 1) / 2 on average, twice that with guidance.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import ClassVar, Literal, final
 
 import torch
@@ -245,10 +246,7 @@ def adapter_names(targets: Sequence[Concept]) -> dict[Concept, str]:
     """
     names: dict[Concept, str] = {}
     for target in targets:
-        name = plain = "spm_" + re.sub(r"\W", "_", f"{target.kind}_{target.name}")
-        number = 1
-        while name in names.values():
-            number += 1
-            name = f"{plain}_{number}"
-        names[target] = name
+        plain = "spm_" + re.sub(r"\W", "_", f"{target.kind}_{target.name}")
+        tried = chain([plain], (f"{plain}_{number}" for number in count(2)))
+        names[target] = next(name for name in tried if name not in names.values())
     return names
