@@ -82,9 +82,8 @@ PAIRS = tuple(
 )
 
 
-@pytest.fixture
-def task(tiny_base):
-    clean = copy.deepcopy(tiny_base.unet)
+def build_task(base):
+    clean = copy.deepcopy(base.unet)
     with torch.no_grad():
         for weight in clean.parameters():
             weight.mul_(1.1)
@@ -103,7 +102,11 @@ def task(tiny_base):
 
 
 @pytest.fixture
-def room(tmp_path):
+def task(tiny_base):
+    return build_task(tiny_base)
+
+
+def build_room(folder):
     """The mini protocol cut down to six cells and two steps, at the tiny pipeline's size."""
     rules = load_protocol("mini")
     sampler = rules.sampler.model_copy(
@@ -116,7 +119,12 @@ def room(tmp_path):
             "sampler": sampler,
         }
     )
-    return GalleryRoom(protocol=small, base_digest="tiny", cache_dir=tmp_path / "gallery")
+    return GalleryRoom(protocol=small, base_digest="tiny", cache_dir=folder / "gallery")
+
+
+@pytest.fixture
+def room(tmp_path):
+    return build_room(tmp_path)
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Golden numbers: what this checkout computes, and what it is held to. See ``--help``."""

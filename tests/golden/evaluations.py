@@ -1,0 +1,120 @@
+"""A small run of both evaluations on the mini canvas, in float32: scores, costs, predictions."""
+
+import re
+import tempfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import yaml
+
+from tests import small_backdoor_exam, small_exam
+from tests.in_process import run
+from unlearncanvas.backdoors.results import read_backdoor_results
+from unlearncanvas.config import find_config, read_yaml
+from unlearncanvas.json_file import read_json
+from unlearncanvas.results import read_results
+from unlearncanvas.types import Result
+
+WORK = ("ufe", "gallery_ufe", "text_forwards", "stored_bytes")
+DIGITS = re.compile(r"-[0-9a-f]{8}([0-9a-f]{4})?(?=/|$)")
+"""Digests in the names of folders and chunks; a comment in a source file moves them."""
+
+
+def grid():
+    """Return a run of ESD and UCE on six cells, three targets and two seeds."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        protocol = _float32(small_exam.write_protocol(folder))
+        esd = _small(folder, "esd", steps=2, batch_size=1, num_inference_steps=2)
+        uce = _small(folder, "uce")
+        _bench(folder, "--protocol", protocol, "--eraser", esd, "--eraser", uce)
+        values = {}
+        for path in sorted((folder / "out").rglob("result.json")):
+            result = read_json(Result, path)
+            for name, score in [*result.scores.items(), *result.concept_accuracy.items()]:
+                values[f"target/{result.eraser}/{result.target}/{name}"] = _score(score)
+            if result.cost is not None:
+                values[f"work/{result.eraser}/{result.target}"] = _work(result.cost)
+        run_results = read_results(next((folder / "out").rglob("results.json")))
+        for row in run_results.rows:
+            for name, score in row.scores.items():
+                values[f"mean/{row.label}/{row.kind}/{name}"] = _score(score)
+            values[f"work/{row.label}/{row.kind}"] = [row.ufe, row.gallery_ufe, row.stored_bytes]
+        for name, score in run_results.floors.items():
+            values[f"floor/{name}"] = _score(score)
+        return {**values, **_images(folder / "out")}
+
+
+def backdoor():
+    """Return a run of EvilEdit and two removals on six cells."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        protocol = small_backdoor_exam.write_protocol(folder)
+        _float32(folder / "small.yaml")
+        attack = small_backdoor_exam.write_attack(folder)
+        skd = _small(folder, "skd", steps=2, batch_size=2)
+        _bench(
+            folder, "--protocol", protocol, "--targets", attack, "--eraser", "t2ishield-edit",
+            "--eraser", skd,
+        )  # fmt: skip
+        values = {}
+        (found,) = read_backdoor_results(next((folder / "out").rglob("results.json"))).attacks
+        for row in found.rows:
+            for name, score in row.scores.items():
+                values[f"row/{row.label}/{name}"] = _score(score)
+            if row.cost is not None:
+                values[f"work/{row.label}"] = _work(row.cost)
+        for pair in found.comparisons:
+            values[f"pair/{pair.first}/{pair.second}"] = [
+                pair.difference, pair.low, pair.high, pair.p_value
+            ]  # fmt: skip
+        return {**values, **_images(folder / "out")}
+
+
+def _float32(path):
+    """Make a protocol file one of float32 and four steps; return its path."""
+    rules = read_yaml(path)
+    rules.update(erase_dtype="float32")
+    rules["sampler"].update(dtype="float32", num_inference_steps=4)
+    path.write_text(yaml.safe_dump(rules))
+    return path
+
+
+def _small(folder, name, **settings):
+    """Write an eraser's config with other settings; return its path."""
+    config = read_yaml(find_config("erasers", name))
+    config["presets"]["mini"].update(settings)
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
+
+
+def _bench(folder, *options):
+    done = run(
+        "unlearncanvas.bench", *map(str, options), "--out", str(folder / "out"), "--device", "cpu"
+    )
+    if done.returncode:
+        raise RuntimeError(f"bench ended with {done.returncode}: {done.stderr.strip()}")
+
+
+def _score(score):
+    return [score.value, score.n, score.low, score.high]
+
+
+def _work(cost):
+    return [getattr(cost, name) for name in WORK]
+
+
+def _images(out):
+    """What the detectors saw, with the probability of it, and the pixels' digest."""
+    values = {}
+    for path in sorted(out.rglob("*.parquet")):
+        place = DIGITS.sub("", path.relative_to(out).with_suffix("").as_posix())
+        for row in pq.read_table(path).to_pylist():
+            key = f"{place}/{row['style']}/{row['object']}/{row['prompt']}"
+            values[f"image/{key}"] = [
+                row["style_pred"], row["object_pred"],
+                max(row["style_prob"]), max(row["object_prob"]),
+            ]  # fmt: skip
+            values[f"image/{key}/sha256"] = row["sha256"]
+    return values

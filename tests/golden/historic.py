@@ -1,0 +1,109 @@
+"""Score the historic bundles again from their predictions; where that gives another number.
+
+``tests/historic`` is never edited. ``changes.jsonl`` beside it lists every number of the bundles
+that today's code gives otherwise: old, new and why.
+"""
+
+import json
+import math
+from pathlib import Path
+
+from unlearncanvas.chunks import to_answers
+from unlearncanvas.eyes import open_eyes
+from unlearncanvas.json_file import read_json
+from unlearncanvas.protocol import load_protocol
+from unlearncanvas.reference import open_reference
+from unlearncanvas.score import concept_accuracy, target_scores
+from unlearncanvas.sources import SHIPPED
+from unlearncanvas.submissions.bundle import RESULTS, TARGETS, read_manifest
+from unlearncanvas.submissions.validate import read_rows
+from unlearncanvas.summary import mean_rows
+from unlearncanvas.types import Concept, Result
+
+HISTORIC = Path(__file__).parents[1] / "historic"
+CHANGES = HISTORIC / "changes.jsonl"
+BUNDLES = {
+    name: next((HISTORIC / "submissions" / "mini" / name).iterdir()) for name in ("none", "uce")
+}
+FIELDS = ("value", "n", "low", "high")
+ROUNDING = 1e-6
+"""Relative, for FID and KID: sums of floating-point numbers come out differently elsewhere."""
+
+
+def rescored(name):
+    """Return every score of a bundle, computed from its predictions and features."""
+    folder = BUNDLES[name]
+    manifest = read_manifest(folder)
+    rules = load_protocol(str(HISTORIC / "protocols" / f"{manifest.protocol}.yaml"))
+    rules = rules.for_tier(manifest.tier).for_eraser(manifest.eraser)
+    real = open_reference(rules, open_eyes(rules), SHIPPED, folder).real(len(manifest.seeds))
+    values, results = {}, []
+    for target in map(Concept.parse, manifest.targets):
+        place = folder / TARGETS / target.slug
+        answers = to_answers([read_rows(place, seed, rules) for seed in manifest.seeds])
+        scores = target_scores(rules, answers, target, real)
+        result = read_json(Result, place / "result.json")
+        results.append(result.model_copy(update={"scores": scores}))
+        values |= _flat(f"{target}", scores | concept_accuracy(rules, answers))
+    for row in mean_rows(results):
+        values |= _flat(f"mean:{row.kind}", row.scores)
+    return values
+
+
+def _flat(where, scores):
+    return {
+        f"{where}/{name}/{field}": getattr(score, field)
+        for name, score in scores.items()
+        for field in FIELDS
+    }
+
+
+def written(name):
+    """Return every score of a bundle as its files say, read as plain JSON."""
+    folder, values = BUNDLES[name], {}
+    for path in sorted(folder.glob(f"{TARGETS}/*/result.json")):
+        result = json.loads(path.read_text())
+        for score, content in (result["scores"] | result["concept_accuracy"]).items():
+            values |= {f"{result['target']}/{score}/{field}": content[field] for field in FIELDS}
+    for row in json.loads((folder / RESULTS).read_text())["rows"]:
+        for score, content in row["scores"].items():
+            values |= {f"mean:{row['kind']}/{score}/{field}": content[field] for field in FIELDS}
+    return values
+
+
+def expected(name):
+    """Return what a bundle's scores are held to: its files' numbers, or the new ones listed."""
+    return written(name) | {line["score"]: line["new"] for line in listed() if line["of"] == name}
+
+
+def listed():
+    """Return the listed changes: whose, score, old, new, and why."""
+    return [json.loads(line) for line in CHANGES.read_text().splitlines()]
+
+
+def same(key, one, two):
+    """Whether two numbers of a score agree: to the digit, FID and KID to their rounding."""
+    if one is None or two is None or ("/fid_" not in key and "/kid_" not in key):
+        return one == two
+    return math.isclose(one, two, rel_tol=ROUNDING, abs_tol=ROUNDING)
+
+
+def list_changes(name, now, because):
+    """Write down where a bundle's scores are now other ones than in its files.
+
+    A line that holds stays as it is, with its reason; new ones get ``because``.
+    """
+    old = written(name)
+    changed = [key for key in sorted(old | now) if not same(key, old.get(key), now.get(key))]
+    before = {line["score"]: line for line in listed() if line["of"] == name}
+    lines = [line for line in listed() if line["of"] != name]
+    for key in changed:
+        line = before.get(key)
+        if line is None or not same(key, line["new"], now.get(key)):
+            if not because:
+                raise ValueError(f"{key} of the historic {name!r} changed: --because must say why")
+            line = {
+                "of": name, "score": key, "old": old.get(key), "new": now.get(key), "why": because
+            }  # fmt: skip
+        lines.append(line)
+    CHANGES.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
