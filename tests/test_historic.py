@@ -16,7 +16,6 @@ from tests.test_golden import assert_golden
 from unlearncanvas.backdoors.results import read_backdoor_results
 from unlearncanvas.json_file import read_json
 from unlearncanvas.models import Artefact
-from unlearncanvas.protocol import load_protocol
 from unlearncanvas.results import Row, read_results
 from unlearncanvas.site.collect import collect
 from unlearncanvas.submissions.bundle import (
@@ -110,7 +109,7 @@ def test_reports_and_leaderboards_are_made_of_them():
 
 
 def test_the_protocol_of_the_bundles_is_read_with_its_digest():
-    protocol = load_protocol(str(HISTORIC / "protocols" / "mini.yaml"))
+    protocol = historic.protocol("mini")
     for name in BUNDLES:
         assert read_manifest(BUNDLES[name]).protocol_digest == protocol.digest
 

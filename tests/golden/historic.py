@@ -9,9 +9,10 @@ import math
 from pathlib import Path
 
 from unlearncanvas.chunks import to_answers
+from unlearncanvas.config import read_yaml
 from unlearncanvas.eyes import open_eyes
 from unlearncanvas.json_file import read_json
-from unlearncanvas.protocol import load_protocol
+from unlearncanvas.protocol import Protocol
 from unlearncanvas.reference import open_reference
 from unlearncanvas.score import concept_accuracy, target_scores
 from unlearncanvas.sources import SHIPPED
@@ -34,8 +35,7 @@ def rescored(name):
     """Return every score of a bundle, computed from its predictions and features."""
     folder = BUNDLES[name]
     manifest = read_manifest(folder)
-    rules = load_protocol(str(HISTORIC / "protocols" / f"{manifest.protocol}.yaml"))
-    rules = rules.for_tier(manifest.tier).for_eraser(manifest.eraser)
+    rules = protocol(manifest.protocol).for_tier(manifest.tier).for_eraser(manifest.eraser)
     real = open_reference(rules, open_eyes(rules), SHIPPED, folder).real(len(manifest.seeds))
     values, results = {}, []
     for target in map(Concept.parse, manifest.targets):
@@ -48,6 +48,12 @@ def rescored(name):
     for row in mean_rows(results):
         values |= _flat(f"mean:{row.kind}", row.scores)
     return values
+
+
+def protocol(name):
+    """Return a historic protocol; those of 0.5 leave the templates to the erasers."""
+    path = HISTORIC / "protocols" / f"{name}.yaml"
+    return Protocol.model_validate(read_yaml(path) | {"templates": {}})
 
 
 def _flat(where, scores):

@@ -13,6 +13,7 @@ from tests.golden.sketch import sketch
 from unlearncanvas.backdoors.poison import attack_task
 from unlearncanvas.config import load_eraser
 from unlearncanvas.models import changed_tensors, snapshot
+from unlearncanvas.protocol import load_protocol
 from unlearncanvas.types import Concept
 from unlearncanvas.ufe import count_work
 
@@ -34,6 +35,8 @@ TARGETS = {
     "object": Concept(kind="object", name="Cat"),
     "trigger": Concept(kind="trigger", name="\u200b"),
 }
+PROTOCOLS = {"mini": "mini", "sd15": "unlearncanvas"}
+"""Whose templates a preset goes with."""
 PROMPT = "A Cat image in Pop Art style."
 
 
@@ -144,6 +147,7 @@ def _task(base, step):
     task = build_task(base)
     return replace(
         task,
+        templates=load_protocol(PROTOCOLS[step.preset]).templates,
         targets=(target,),
         anchor=Concept(kind="object", name="Sun") if step.target == "object" else task.anchor,
         retain=tuple(concept for concept in task.retain if concept != target),
