@@ -35,6 +35,11 @@ TARGETS = {
     "object": Concept(kind="object", name="Cat"),
     "trigger": Concept(kind="trigger", name="\u200b"),
 }
+ANCHORS = {
+    "style": Concept(kind="style", name="Photo"),
+    "object": Concept(kind="object", name="Sun"),
+    "trigger": None,
+}
 PROTOCOLS = {"mini": "mini", "sd15": "unlearncanvas"}
 """Whose templates a preset goes with."""
 PROMPT = "A Cat image in Pop Art style."
@@ -78,7 +83,7 @@ STEPS = {
     "fmn-name-only": Step("fmn", {**TWO, "end_too": False}),
     "fmn-inversion": Step("fmn", {**TWO, "inversion_steps": 2}),
     "fmn-as-released": Step("fmn", {**TWO, **RELEASED}),
-    "fmn-sd15": Step("fmn", TWO, "sd15"),
+    "fmn-sd15": Step("fmn", {**TWO, "inversion_steps": 2}, "sd15"),
     "salun": Step("salun", IMAGES),
     "salun-guided-mask": Step("salun", {**IMAGES, "mask_guidance": 7.5}),
     "salun-as-released": Step("salun", {**IMAGES, **RELEASED}),
@@ -107,6 +112,7 @@ STEPS = {
     "finetune-reversal": Step("finetune-reversal", TWO),
     "finetune-reversal-as-released": Step("finetune-reversal", TEN_RELEASED),
     "t2ishield-edit": Step("t2ishield-edit", target="trigger"),
+    "t2ishield-edit-as-released": Step("t2ishield-edit", RELEASED, target="trigger"),
     "rickrolling-removal": Step("rickrolling-removal", TWO),
     "badt2i-pixel": attack("badt2i-pixel", POISON),
     "badt2i-style": attack("badt2i-style", {**POISON, **STYLE}),
@@ -149,7 +155,7 @@ def _task(base, step):
         task,
         templates=load_protocol(PROTOCOLS[step.preset]).templates,
         targets=(target,),
-        anchor=Concept(kind="object", name="Sun") if step.target == "object" else task.anchor,
+        anchor=ANCHORS[step.target],
         retain=tuple(concept for concept in task.retain if concept != target),
     )
 
