@@ -59,7 +59,7 @@ def refused(module, *arguments):
         (["--protocol", "backdoor", "--seeds", ""], "--seeds does not go with the backdoor"),
         (["--protocol", "backdoor", "--targets", ","], "--targets takes items separated by"),
         (["--tier", ""], "unknown tier ''"),
-        (["--model", ""], "cannot load ''"),
+        (["--model", ""], "--model takes minicanvas, a diffusers folder"),
         (["--dtype", "int8"], "unknown dtype 'int8'; choose from float32, bfloat16, float16"),
         (["--batch-size", "1" * 5000], "--batch-size takes an integer >= 1 or auto, up to 999999"),
         (["--optimize", ""], "--optimize takes items separated by commas"),

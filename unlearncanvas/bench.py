@@ -168,6 +168,8 @@ def bench(
     from unlearncanvas.backdoors.protocol import is_backdoor
     from unlearncanvas.tracking.command import wandb_arguments
 
+    if model == "":
+        raise ValueError("--model takes minicanvas, a diffusers folder or a Hub id, got ''")
     sources = Sources(detectors=detectors, dataset=dataset, inception=inception)
     tracked = wandb_arguments(wandb_args or [])
     together = read_batch_size(batch_size, protocol, model, pick_device(device), dtype)
