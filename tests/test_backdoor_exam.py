@@ -247,7 +247,7 @@ def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_pa
     assert list(rows) == ["clean model", "poisoned", "t2ishield-edit"]
     assert rows["t2ishield-edit"].settings == {
         "lam": 0.2, "style_prompt": None, "object_prompt": "{words}",
-        "trigger_prompt": None,
+        "trigger_prompt": None, "as_released": False,
     }  # fmt: skip
     assert all(row.scores["attack_success_rate"].n >= 8 for row in rows.values())
     assert next(found.parent.glob("sheet-*.png")).stat().st_size > 10_000
