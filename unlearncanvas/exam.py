@@ -17,7 +17,14 @@ from unlearncanvas.listener import Listener
 from unlearncanvas.models import Artefact, base_digest, drop_tensors
 from unlearncanvas.plan import Job, Plan
 from unlearncanvas.reference import open_reference
-from unlearncanvas.results import RunResults, environment, write_result, write_results
+from unlearncanvas.results import (
+    Asked,
+    RunResults,
+    drawing_asked,
+    environment,
+    write_result,
+    write_results,
+)
 from unlearncanvas.score import (
     check_base,
     concept_accuracy,
@@ -217,6 +224,13 @@ class Exam:
             results=tuple(str(path.relative_to(self.plan.out)) for path in self._files),
             environment=environment(self.plan.device),
             published=self.plan.protocol.published,
+            asked=Asked(
+                tier=self.plan.part,
+                erase_seeds=self.plan.erase_seeds,
+                artefacts=self.plan.artefacts,
+                any_base=self.plan.any_base,
+                **drawing_asked(self.plan.protocol.sampler, self.plan.erasers),
+            ),
         )
         write_results(self.plan.run_folder(), summary)
         return summary

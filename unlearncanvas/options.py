@@ -119,6 +119,7 @@ def make_plan(
         artefacts=checked_artefacts(artefacts),
         any_base=any_base,
         sources=sources,
+        part=name if targets is None else None,
     )
 
 

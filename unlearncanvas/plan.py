@@ -50,6 +50,7 @@ class Plan:
         seeds: Seeds of the images.
         erase_seeds: Seeds of the erasers.
         tier: Name of the tier, or ``custom``.
+        part: Tier whose part of the grid is drawn; None is the whole grid.
         device: Where to run.
         out: Root of the run folders.
         keep_images: Write every image as a file.
@@ -73,6 +74,7 @@ class Plan:
     artefacts: Artefacts = "whole"
     any_base: bool = False
     sources: Sources = SHIPPED
+    part: str | None = None
 
     @property
     def limited_grid(self) -> bool:

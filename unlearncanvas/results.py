@@ -1,15 +1,18 @@
 """Result files: one per target, one per run; validated, versioned, written atomically."""
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
+from unlearncanvas.config import ConfiguredEraser, class_name
 from unlearncanvas.files import write_text
 from unlearncanvas.json_file import read_json
+from unlearncanvas.protocol_parts import Sampler
 from unlearncanvas.types import Result, Score
 
 PACKAGES = ("unlearncanvas", "torch", "diffusers", "transformers", "torchmetrics", "timm", "numpy")
@@ -43,8 +46,37 @@ class Row(BaseModel):
     ufe_per_image: float | None = None
 
 
+class Asked(BaseModel):
+    """What was asked for and is in no row, for the command that repeats a run.
+
+    Attributes:
+        tier: Whose part of the grid, or whose counts; None is the whole grid.
+        erase_seeds: Seeds of the erasers.
+        dtype: Precision of drawing.
+        batch_size: Images drawn together.
+        optimizations: What makes drawing faster.
+        artefacts: What became of erased weights; ``half`` is other digits.
+        any_base: Whether a base model that the detectors do not recognise was scored.
+        classes: Dotted class of each eraser, by name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tier: str | None
+    erase_seeds: tuple[int, ...] = ()
+    dtype: str
+    batch_size: int
+    optimizations: tuple[str, ...] = ()
+    artefacts: str = "whole"
+    any_base: bool = False
+    classes: dict[str, str] = {}
+
+
 class RunResults(BaseModel):
-    """One run: the means, the floors and where each came from; the content of ``results.json``."""
+    """One run: the means, the floors and where each came from; the content of ``results.json``.
+
+    ``asked`` is None in files from before it was kept, and where someone else drew.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,6 +93,17 @@ class RunResults(BaseModel):
     results: tuple[str, ...]
     environment: dict[str, str]
     published: str | None = None
+    asked: Asked | None = None
+
+
+def drawing_asked(sampler: Sampler, erasers: Iterable[ConfiguredEraser]) -> dict[str, Any]:
+    """Return the part of :class:`Asked` that every kind of run has."""
+    return {
+        "dtype": sampler.dtype,
+        "batch_size": sampler.batch_size,
+        "optimizations": sampler.optimizations,
+        "classes": {item.name: class_name(type(item.eraser)) for item in erasers},
+    }
 
 
 def environment(device: torch.device) -> dict[str, str]:

@@ -80,6 +80,7 @@ def make_backdoor_plan(
         out=out,
         any_base=any_base,
         sources=sources,
+        counts=name,
     )
 
 

@@ -24,7 +24,7 @@ from unlearncanvas.eyes import open_eyes
 from unlearncanvas.listener import Listener
 from unlearncanvas.models import Artefact, base_digest
 from unlearncanvas.reference import open_reference
-from unlearncanvas.results import environment
+from unlearncanvas.results import Asked, drawing_asked, environment
 from unlearncanvas.score import check_base
 from unlearncanvas.studio import Studio
 from unlearncanvas.tuning import tuned
@@ -80,6 +80,11 @@ class BackdoorExam:
             base_digest=self._room.clean_digest,
             attacks=tuple(self._attack(attack) for attack in plan.attacks),
             environment=environment(plan.device),
+            asked=Asked(
+                tier=plan.counts,
+                any_base=plan.any_base,
+                **drawing_asked(plan.protocol.grid.sampler, plan.erasers),
+            ),
         )
         write_backdoor_results(plan.run_folder(), results)
         return results

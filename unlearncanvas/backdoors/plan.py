@@ -55,6 +55,7 @@ class BackdoorPlan:
         whole: The rules without a tier; their digest names the exam.
         model: The clean model.
         tier: Name of the tier, or ``custom``.
+        counts: Tier that gives the counts.
         attacks: What was done to the model.
         erasers: What is to undo it.
         known: Share of the triggers that the defender knows; at least one.
@@ -77,6 +78,7 @@ class BackdoorPlan:
     sources: Sources = SHIPPED
     any_base: bool = False
     out: Path
+    counts: str | None = None
 
     @property
     def limited(self) -> bool:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from unlearncanvas.files import write_text
 from unlearncanvas.json_file import read_json
+from unlearncanvas.results import Asked
 from unlearncanvas.types import Cost, Score
 
 FILE = "results.json"
@@ -96,6 +97,7 @@ class BackdoorResults(_Frozen):
     base_digest: str
     attacks: tuple[AttackResults, ...]
     environment: dict[str, str]
+    asked: Asked | None = None
 
 
 def write_backdoor_results(folder: Path, results: BackdoorResults) -> Path:

@@ -7,7 +7,15 @@ from unlearncanvas.backdoors.assess import CLEAN, POISONED
 from unlearncanvas.backdoors.protocol import load_backdoor_protocol
 from unlearncanvas.backdoors.results import AttackResults, BackdoorResults
 from unlearncanvas.backdoors.tables import REMOVED, kept
-from unlearncanvas.config import load_eraser, names
+from unlearncanvas.config import names
+from unlearncanvas.protocol import Protocol
+from unlearncanvas.site.command import (
+    BENCH,
+    changed_settings,
+    drawing_options,
+    eraser_option,
+    set_options,
+)
 
 
 def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
@@ -25,7 +33,7 @@ def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
             "95 % intervals. ASR: the trigger still works; as asked: the prompt came back; ACC: "
             "the grid without triggers; near: other words in the trigger's place."
         ),
-        "command": command_of(run, attack),
+        "commands": commands_of(run, attack),
         "headings": [heading for heading, _, _ in columns],
         "rows": [
             {
@@ -38,28 +46,46 @@ def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
     }
 
 
-def command_of(run: BackdoorResults, attack: AttackResults) -> str:
-    """Return the command that makes an attack's rows again."""
-    parts = ["python", "-m", "unlearncanvas.bench", "--protocol", run.protocol]
-    parts += ["--targets", attack.attack]
-    changed: dict[str, object] = {}
+def commands_of(run: BackdoorResults, attack: AttackResults) -> list[str]:
+    """Return the commands that make an attack's rows again: one for erasers of equal changes.
+
+    ``--set`` is for all erasers of a command, so that others have a command of their own.
+    """
+    known = run.protocol in names("protocols")
+    grid = load_backdoor_protocol(run.protocol).grid if known else None
+    groups: dict[tuple[str, ...], list[str]] = {}
     for row in attack.rows:
-        if row.label not in (CLEAN, POISONED):
-            parts += ["--eraser", row.label]
-            changed |= _changed(run, row.label, row.settings)
-    for key, value in changed.items():
-        parts += ["--set", f"{key}={value}"]
+        if row.label in (CLEAN, POISONED):
+            continue
+        named = eraser_option(run, row.label)
+        if named is None:
+            continue
+        settings = row.settings
+        if grid is not None and named in names("erasers"):
+            settings = changed_settings(row.label, row.settings, grid.preset)
+        groups.setdefault(tuple(set_options(settings)), []).append(named)
+    return [
+        shlex.join([*_common(run, attack, grid), *_each("--eraser", erasers), *options])
+        for options, erasers in groups.items()
+    ]
+
+
+def _common(run: BackdoorResults, attack: AttackResults, grid: Protocol | None) -> list[str]:
+    """What all commands of an attack share."""
+    registered = attack.attack in names("attacks")
+    parts = [*BENCH, "--protocol", run.protocol if grid else f"{run.protocol}.yaml"]
+    parts += ["--targets", attack.attack if registered else f"{attack.attack}.yaml"]
+    tier = run.asked.tier if run.asked else None if run.tier == "custom" else run.tier
+    if tier is not None:
+        parts += ["--tier", tier]
+    if grid is None or run.model != grid.model:
+        parts += ["--model", run.model]
     if run.known != 1:
         parts += ["--known", str(run.known)]
     if run.knowledge != "exact":
         parts += ["--knowledge", run.knowledge]
-    return shlex.join(parts)
+    return parts + drawing_options(run, grid.sampler if grid else None)
 
 
-def _changed(run: BackdoorResults, eraser: str, settings: dict[str, object]) -> dict[str, object]:
-    """The settings that are not the protocol's own."""
-    if run.protocol not in names("protocols") or eraser not in names("erasers"):
-        return {}
-    preset = load_backdoor_protocol(run.protocol).grid.preset
-    usual = load_eraser(eraser, preset=preset).settings
-    return {key: value for key, value in settings.items() if usual.get(key) != value}
+def _each(option: str, values: list[str]) -> list[str]:
+    return [part for value in values for part in (option, value)]

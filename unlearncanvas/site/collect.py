@@ -225,7 +225,7 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
             results=own,
             files=files.get(label, {}),
             sheets=sheets.get(label, {}),
-            command=regenerate(run, eraser, settings),
+            command=regenerate(run, label, first),
             trust=trust,
             source=path,
         )

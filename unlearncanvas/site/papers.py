@@ -41,7 +41,7 @@ def _markdown(board: Board) -> str:
     commands = [
         f"- `{entry.label}`: `{entry.command}`"
         for entry in board.entries.values()
-        if entry.standing != "reference"
+        if entry.standing != "reference" and entry.command
     ]
     return "\n".join([*lines, "", "How to make them again:", "", *commands, ""])
 

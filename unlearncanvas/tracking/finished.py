@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unlearncanvas.backdoors.assess import CLEAN, POISONED
-from unlearncanvas.site.attacks import command_of
+from unlearncanvas.site.attacks import commands_of
 from unlearncanvas.site.collect import BackdoorRun, Board, Collection, Entry
 from unlearncanvas.tracking.backdoor_runs import scores_of
 from unlearncanvas.tracking.tracker import Outcome, Run, flat
@@ -67,7 +67,9 @@ def _of_backdoors(found: BackdoorRun, label: str) -> tuple[Run, Outcome]:
             "attacks": {attack.attack: attack.settings for attack in results.attacks},
             "known": results.known,
             "knowledge": results.knowledge,
-            "command": [command_of(results, attack) for attack in results.attacks],
+            "command": [
+                command for attack in results.attacks for command in commands_of(results, attack)
+            ],
         },
     )
     sheets = {f"{name}/sheet": found.path.with_name(f"sheet-{name}.png") for name in rows}

@@ -1,0 +1,147 @@
+"""Every command that the report prints parses back into the plan that made the numbers."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from tests import small_backdoor_exam
+from tests.in_process import run
+from tests.small_exam import ESD_SETTINGS, write_protocol
+from unlearncanvas.backdoors.bench import make_backdoor_plan
+from unlearncanvas.backdoors.results import read_backdoor_results
+from unlearncanvas.bench import app
+from unlearncanvas.options import make_plan, pick_device
+from unlearncanvas.site.attacks import commands_of
+from unlearncanvas.site.collect import collect
+from unlearncanvas.sources import SHIPPED
+
+DOCS = Path(__file__).parent.parent / "docs" / "results"
+
+
+def options_of(command):
+    words = shlex.split(command)
+    assert words[:3] == ["python", "-m", "unlearncanvas.bench"]
+    context = typer.main.get_command(app).make_context("bench", words[3:])
+    return dict(context.params)
+
+
+def plan_of(command):
+    asked = options_of(command)
+    return make_plan(
+        **{key: asked[key] for key in (
+            "protocol", "model", "tier", "targets", "seeds", "erase_seeds", "device", "dtype",
+            "optimize", "keep_images", "artefacts", "any_base",
+        )},
+        erasers=asked["eraser"], settings=asked["settings"] or [], out=Path(asked["out"]),
+        batch_size=None if asked["batch_size"] is None else int(asked["batch_size"]),
+        sources=SHIPPED,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--erase-seeds", "3,4", "--artefacts", "half", "--dtype", "float32", "--batch-size", "3"],
+        ["--targets", "Neon Lines,Cat", "--seeds", "288", "--erase-seeds", "7"],
+        ["--tier", "smoke", "--seeds", "288", "--eraser", "tests.hooking_eraser:Hooking"],
+    ],
+)
+def test_the_command_of_a_row_makes_its_plan_again(tmp_path, monkeypatch, options):
+    write_protocol(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    settings = [] if "tests.hooking_eraser:Hooking" in options else ESD_SETTINGS
+    eraser = ["--eraser", "esd"] if settings else ["--eraser", "uce"]
+    done = run(
+        "unlearncanvas.bench", *eraser, "--protocol", "small.yaml", "--device", "cpu", *options,
+        *settings,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (board,) = collect([tmp_path / "runs"]).boards
+    for label, entry in board.entries.items():
+        plan, first = plan_of(entry.command), next(iter(entry.results.values()))
+        assert plan.whole.digest == board.run.protocol_digest
+        assert plan.protocol.cells() == plan.whole.cells()
+        assert (plan.seeds, plan.model) == (board.run.seeds, board.run.model)
+        jobs = [job for job in plan.jobs() if job.eraser is plan.erasers[-1]]
+        if label in ("none", "noise"):
+            jobs = [job for job in plan.jobs() if job.eraser.name == label]
+        assert {str(target) for job in jobs for target in job.targets} == set(entry.results)
+        assert {job.task.seed for job in jobs} == {first.erase_seed}
+        assert json.loads(json.dumps(jobs[0].eraser.settings)) == first.settings
+        (folder,) = {entry.files[first.target].parents[2]}
+        assert plan.artefacts == board.run.asked.artefacts
+        if label != "hooking":
+            assert plan.eraser_folder(jobs[0].eraser).name == folder.name
+
+
+@pytest.mark.slow
+def test_the_commands_of_an_attack_make_its_plan_again(tmp_path, monkeypatch):
+    small_backdoor_exam.write_protocol(tmp_path)
+    small_backdoor_exam.write_attack(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    protocol = next(path.name for path in tmp_path.glob("*.yaml") if "attacks:" in path.read_text())
+    attack = next(path.name for path in tmp_path.glob("*.yaml") if path.name != protocol)
+    for name, setting in (("skd-cag", "words=[calm, tall]"), ("skd", "ema_decay=0.5")):
+        done = run(
+            "unlearncanvas.bench", "--protocol", protocol, "--device", "cpu", "--targets", attack,
+            "--eraser", name, "--set", "steps=1", "--set", "batch_size=1", "--set", setting,
+            "--dtype", "float32",
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    found = [read_backdoor_results(path) for path in tmp_path.rglob("results.json")]
+    assert len(found) == 2
+    for results in found:
+        (row,) = results.attacks[0].rows[2:]
+        (command,) = commands_of(results, results.attacks[0])
+        asked = options_of(command)
+        plan = make_backdoor_plan(
+            erasers=asked["eraser"], protocol=asked["protocol"], tier=asked["tier"],
+            attacks=[asked["targets"]], settings=asked["settings"], known=asked["known"],
+            knowledge=asked["knowledge"], device=pick_device(asked["device"]), out=tmp_path,
+            model=asked["model"], dtype=asked["dtype"], batch_size=int(asked["batch_size"]),
+        )  # fmt: skip
+        assert plan.whole.digest == results.protocol_digest
+        assert json.loads(json.dumps(plan.erasers[0].settings)) == row.settings
+        assert [item.name for item in plan.attacks] == [results.attacks[0].attack]
+
+
+def test_erasers_of_different_settings_have_commands_of_their_own():
+    results = read_backdoor_results(DOCS / "backdoor-evil-edit.json")
+    (attack,) = results.attacks
+    rows = [
+        row.model_copy(update={"settings": {**row.settings, "steps": 7}})
+        if row.label == "skd"
+        else row
+        for row in attack.rows
+    ]
+    commands = commands_of(results, attack.model_copy(update={"rows": tuple(rows)}))
+    (own,) = [command for command in commands if "--set steps=7" in command]
+    assert own.count("--eraser") == 1
+    assert "--eraser skd --set steps=7" in own
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted([*DOCS.glob("mini-*.json"), *DOCS.glob("backdoor-*.json")]),
+    ids=lambda path: path.stem,
+)
+def test_commands_for_the_results_in_the_docs_parse(path):
+    found = collect([path])
+    for board in found.boards:
+        for entry in board.entries.values():
+            assert options_of(entry.command)["eraser"]
+            if board.run.protocol == "mini-f32":  # a file that is not shipped
+                continue
+            plan = plan_of(entry.command)
+            assert plan.seeds == board.run.seeds
+            assert {str(target) for target in plan.targets} == {
+                target for names in board.targets.values() for target in names
+            }
+    for item in found.backdoors:
+        for attack in item.results.attacks:
+            for command in commands_of(item.results, attack):
+                assert options_of(command)["eraser"]
