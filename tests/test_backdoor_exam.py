@@ -61,13 +61,6 @@ def test_the_two_kinds_of_protocol_are_told_apart():
     assert {"mini", "unlearncanvas", "unlearncanvas-fast"} < set(protocols)
 
 
-@pytest.mark.parametrize(
-    ("name", "digest"), [("backdoor", "62109bec8097"), ("backdoor-sd", "45fc243e9708")]
-)
-def test_digests_are_pinned(name, digest):
-    assert load_backdoor_protocol(name).digest[:12] == digest
-
-
 @pytest.mark.parametrize("name", load_backdoor_protocol("backdoor").attacks)
 def test_every_attack_is_judged_on_enough_held_out_images(rules, name):
     triggered = triggered_sheet(rules, attack(name), 0)

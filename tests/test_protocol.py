@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
-from unlearncanvas.backdoors.protocol import load_backdoor_protocol
-from unlearncanvas.config import find_config, read_yaml
+from unlearncanvas.backdoors.protocol import is_backdoor, load_backdoor_protocol
+from unlearncanvas.config import find_config, names, read_yaml
 from unlearncanvas.protocol import Protocol, load_protocol
 from unlearncanvas.types import Cell, Concept
 
@@ -103,13 +103,16 @@ DIGESTS = {
     "unlearncanvas": "43fbca573a42",
     "unlearncanvas-fast": "e557fbf1d444",
     "unlearncanvas-official": "a9b8ef73ea4d",
+    "backdoor": "62109bec8097",
+    "backdoor-sd": "45fc243e9708",
 }
 
 
-@pytest.mark.parametrize("name", DIGESTS)
-def test_digests_are_pinned(name):
+@pytest.mark.parametrize("name", names("protocols"))
+def test_the_digest_of_every_shipped_protocol_is_pinned(name):
     """Results that are published name these: who changes one has made another exam."""
-    assert load_protocol(name).digest[:12] == DIGESTS[name]
+    load = load_backdoor_protocol if is_backdoor(name) else load_protocol
+    assert load(name).digest[:12] == DIGESTS[name]
 
 
 def test_the_whole_of_unlearncanvas_has_357_000_images():

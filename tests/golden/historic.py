@@ -29,6 +29,8 @@ BUNDLES = {
 FIELDS = ("value", "n", "low", "high")
 ROUNDING = 1e-6
 """Relative, for FID and KID: sums of floating-point numbers come out differently elsewhere."""
+ENDS = 1e-9
+"""The same of the ends of an accuracy's interval, which are quantiles."""
 
 
 def rescored(name):
@@ -88,10 +90,12 @@ def listed():
 
 
 def same(key, one, two):
-    """Whether two numbers of a score agree: to the digit, FID and KID to their rounding."""
-    if one is None or two is None or ("/fid_" not in key and "/kid_" not in key):
+    """Whether two numbers of a score agree: accuracies to the digit, others to their rounding."""
+    accuracy = "/fid_" not in key and "/kid_" not in key
+    if one is None or two is None or (accuracy and key.endswith(("/value", "/n"))):
         return one == two
-    return math.isclose(one, two, rel_tol=ROUNDING, abs_tol=ROUNDING)
+    rounding = ENDS if accuracy else ROUNDING
+    return math.isclose(one, two, rel_tol=rounding, abs_tol=rounding)
 
 
 def list_changes(name, now, because):
