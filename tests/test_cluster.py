@@ -1,13 +1,15 @@
 """A real Ray cluster of two nodes on this machine; one is killed while it draws."""
 
+import pickle
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 
 from tests.small_exam import ESD_SETTINGS, bench, numbers, write_protocol
 from unlearncanvas.bench import with_default
-from unlearncanvas.cluster import Driver, Work
+from unlearncanvas.cluster import Driver, Work, _exam_of
 from unlearncanvas.config import find_config, read_yaml
 from unlearncanvas.exam import Exam
 from unlearncanvas.listener import Silent
@@ -23,6 +25,22 @@ def test_the_option_may_stand_alone():
         "--ray", "local", "--tier", "x",
     ]  # fmt: skip
     assert with_default(["--ray", "auto"], "--ray", "local") == ["--ray", "auto"]
+
+
+def test_a_node_needs_the_version_of_an_eraser_not_its_bytes(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    plan = make_plan(
+        erasers=["esd"], protocol=str(write_protocol(tmp_path)), model=None, tier=None,
+        targets=None, seeds=None, erase_seeds=None, settings=[], device="cpu", dtype=None,
+        batch_size=None, out=tmp_path / "runs", keep_images=False,
+    )  # fmt: skip
+
+    def sent(**changes):
+        return pickle.dumps(replace(plan, erasers=(replace(plan.erasers[-1], **changes),)))
+
+    with pytest.raises(ValueError, match="this node has another version of esd"):
+        _exam_of(sent(version=2))
+    assert _exam_of(sent(source_digest="0" * 64)).plan.erasers[0].name == "esd"
 
 
 def driver(protocol, out, eraser, settings=(), targets=None, **others):
