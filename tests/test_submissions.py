@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from erasers.uce import UCE
 from tests.in_process import run
 from unlearncanvas.cli import __name__ as CLI
+from unlearncanvas.config import load_eraser
 from unlearncanvas.digest import digest_file, digest_tensors
 from unlearncanvas.models import Artefact
 from unlearncanvas.results import read_results
@@ -495,9 +496,14 @@ def test_the_committed_bundles_are_whole_and_of_this_protocol():
         for check in (_safe_files, _manifest_fits, _card_fits):
             assert list(check(folder)) == [], folder
     (board,) = board_of(COMMITTED).boards
-    verified = {folder.parent.name for folder in found if (folder / "verified.json").exists()}
-    assert len(verified) >= 9
-    assert {name for name, entry in board.entries.items() if entry.trust == "verified"} == verified
+    assert {entry.trust for entry in board.entries.values()} == {"verified"}
+    assert board.entries.keys() == {folder.parent.name for folder in found}
+    # settings of no version here would be a bundle that only its tensors can verify
+    for folder in found:
+        manifest = read_manifest(folder)
+        here = load_eraser(manifest.eraser, preset="mini", overrides=manifest.settings)
+        assert (here.method, here.version) == (manifest.method, manifest.version)
+        assert folder.name == manifest.revision
 
 
 def test_small_tensors_are_those_of_cross_attention_and_of_adapters():

@@ -274,9 +274,15 @@ def _scores_fit(said: dict[str, Score], found: dict[str, Score], why: str) -> It
         if name not in said:
             yield f"{name} is missing"
         elif not _same(said[name], score):
-            yield f"{name} is said to be {said[name].value:.6g}, {why} {score.value:.6g}"
+            yield f"{name} is said to be {_text(said[name])}, {why} {_text(score)}"
     unknown = [name for name in said if name not in found and not compares(name)]
     yield from _some("is a score that the protocol does not have", unknown)
+
+
+def _text(score: Score) -> str:
+    """A score and its interval."""
+    between = "" if score.low is None else f" [{score.low:.6g}, {score.high:.6g}]"
+    return f"{score.value:.6g}{between}"
 
 
 def compares(name: str) -> bool:
