@@ -180,6 +180,17 @@ def test_edited_numbers(bundle):
             "results.json, style: in_domain_retain_accuracy")  # fmt: skip
 
 
+def test_an_edited_interval(bundle):
+    def narrow(result):
+        result["scores"]["in_domain_retain_accuracy"]["low"] = 99.0
+
+    edit(bundle / TARGET / "result.json", narrow)
+    seal(bundle)
+    refused(
+        bundle, "in_domain_retain_accuracy is said to be 100 [99, 100], its predictions give 100 ["
+    )
+
+
 def test_edited_means(bundle):
     edit(bundle / "results.json", lambda run: run["rows"][0].update(ufe=-1.0))
     seal(bundle)

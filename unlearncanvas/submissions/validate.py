@@ -274,15 +274,16 @@ def _scores_fit(said: dict[str, Score], found: dict[str, Score], why: str) -> It
         if name not in said:
             yield f"{name} is missing"
         elif not _same(said[name], score):
-            yield f"{name} is said to be {_text(said[name])}, {why} {_text(score)}"
+            one, two = (f"{item.value:.6g}" for item in (said[name], score))
+            if one == two:
+                one, two = (f"{item.value:.9g} {_ends(item)}" for item in (said[name], score))
+            yield f"{name} is said to be {one}, {why} {two}"
     unknown = [name for name in said if name not in found and not compares(name)]
     yield from _some("is a score that the protocol does not have", unknown)
 
 
-def _text(score: Score) -> str:
-    """A score and its interval."""
-    between = "" if score.low is None else f" [{score.low:.6g}, {score.high:.6g}]"
-    return f"{score.value:.6g}{between}"
+def _ends(score: Score) -> str:
+    return "" if score.low is None else f"[{score.low:.9g}, {score.high:.9g}]"
 
 
 def compares(name: str) -> bool:
