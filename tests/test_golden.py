@@ -11,18 +11,18 @@ import pytest
 from erasers.uce import TokenPolicy
 from tests.golden.evaluations import backdoor, grid
 from tests.golden.steps import STEPS, first_steps
-from tests.golden.store import ENTRIES, VALUES, differences, stored
+from tests.golden.store import ENTRIES, VALUES, differences, same_key, stored
 from tests.in_process import run
 from unlearncanvas.config import load_eraser, names
 
 
 def assert_golden(name, found):
     held = stored(name)
-    lines = [
-        f"{key}: {held.get(key)} -> {found.get(key)}" for key in differences(name, held, found)
-    ]
-    assert not lines, f"\n{len(lines)} changed; python -m tests.golden update {name}\n" + "\n".join(
-        lines[:20]
+    keys = differences(name, held, found)
+    lines = [f"{key}: {held.get(key)} -> {found.get(key)}" for key in keys]
+    first = "raise version of its class, then " if same_key(held, found, keys) else ""
+    assert not lines, "\n".join(
+        [f"\n{len(lines)} changed; {first}python -m tests.golden update {name}", *lines[:20]]
     )
 
 
@@ -116,6 +116,12 @@ def test_an_entry_that_is_updated_says_old_and_new(tmp_path, monkeypatch):
     path = tmp_path / "none.json"
     path.write_text(path.read_text().replace('"ufe": 0.0', '"ufe": 7.0'))
     done = run("tests.golden.__main__", "update", "none")
+    said = "none: numbers changed and version 1 did not; raise version in the class"
+    assert (done.returncode, said in done.stderr) == (2, True)
+    assert '"ufe": 7.0' in path.read_text()
+    with pytest.raises(AssertionError, match="1 changed; raise version of its class, then python"):
+        assert_golden("none", first_steps("none"))
+    done = run("tests.golden.__main__", "update", "none", "--same-version")
     assert done.stdout.splitlines() == [
         "none  ufe  7.0 -> 0.0", "1 values updated (old -> new)"
     ]  # fmt: skip

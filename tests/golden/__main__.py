@@ -7,7 +7,8 @@ every commit to the stored ones, within the rounding of machines (tests/test_gol
 
     python -m tests.golden compare ../other         every number of two checkouts, bit for bit
     python -m tests.golden compare ../other 'esd*'  some of them
-    python -m tests.golden update shs-trimmed-full  a number that had to change: prints old -> new
+    python -m tests.golden update shs-trimmed-full  a number that had to change: prints old -> new;
+                                                    raise ``version`` of the method's class first
     python -m tests.golden update 'historic-*' --because 'intervals over cells and seeds'
 
 NAMES may hold * and ?. Whoever changes a number on purpose updates it in the same commit and lists
@@ -24,7 +25,16 @@ from typing import Annotated
 
 import typer
 
-from tests.golden.store import ENTRIES, EXACT, chosen, differences, rounded, store, stored
+from tests.golden.store import (
+    ENTRIES,
+    EXACT,
+    chosen,
+    differences,
+    rounded,
+    same_key,
+    store,
+    stored,
+)
 
 SHOWN = 12
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
@@ -75,13 +85,25 @@ def compare(
 def update(
     names: Names = None,
     because: Annotated[str, typer.Option(help="Why historic scores changed.")] = "",
+    *,
+    same_version: Annotated[
+        bool, typer.Option(help="The settings, the task or the pipeline changed, not the method.")
+    ] = False,
 ) -> None:
-    """Store what this checkout computes where it differs from what is stored; print old -> new."""
+    """Store what this checkout computes where it differs from what is stored; print old -> new.
+
+    A method whose numbers changed is refused until its version is raised.
+    """
     total = 0
     for name in chosen(names or []):
         held, found = stored(name), ENTRIES[name]()
         keys = differences(name, held, found)
         _print(name, [(key, held.get(key, "-"), rounded(found.get(key, "-"))) for key in keys])
+        if same_key(held, found, keys) and not same_version:
+            raise ValueError(
+                f"{name}: numbers changed and version {held['version']} did not; raise version in "
+                "the class, or say --same-version if its settings, task or pipeline changed"
+            )
         if keys:
             store(name, found, because)
         total += len(keys)

@@ -127,9 +127,10 @@ STEPS = {
 def first_steps(name, base=None):
     """Return what a few steps leave, tensors and a drawn latent as sketches, and the work."""
     step = STEPS[name]
-    eraser = load_eraser(
+    configured = load_eraser(
         step.config, preset=step.preset, overrides=step.settings, kind=step.kind
-    ).eraser
+    )
+    eraser = configured.eraser
     base = base or build_tiny_pipe()
     pipe, before = copy.deepcopy(base), snapshot(base)
     with tempfile.TemporaryDirectory() as folder:
@@ -145,6 +146,7 @@ def first_steps(name, base=None):
         **sketch({"latents": (_drawn(pipe), _drawn(copy.deepcopy(base)))}),
         "ufe": work.ufe,
         "text_forwards": work.text_forwards,
+        "version": configured.version,
     }
 
 
