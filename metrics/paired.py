@@ -113,4 +113,4 @@ def feature_distance(
     """Return one minus the cosine of each pair of features, in [0, 2]."""
     products = (first * second).sum(axis=1)
     scale = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    return 1 - products / scale
+    return np.clip(1 - products / scale, 0.0, 2.0)  # rounding may leave it

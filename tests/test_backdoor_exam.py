@@ -218,6 +218,8 @@ def test_distances_of_pairs():
     one = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 0.0]])
     two = np.array([[3.0, 0.0], [1.0, -1.0], [-2.0, 0.0]])
     np.testing.assert_allclose(feature_distance(one, two), [0.0, 1.0, 2.0])
+    same = np.random.default_rng(0).normal(size=(200, 7))
+    assert feature_distance(same, same).min() == 0  # rounding makes no distance negative
 
 
 def bench(protocol, out, *options):
