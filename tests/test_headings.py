@@ -82,7 +82,7 @@ def test_a_metric_of_one_class_and_one_config_is_in_every_table(registry, tmp_pa
         line[2].strip(): [part.strip() for part in line[3:]] for line in lines if len(line) > 8
     }
     assert list(found) == ["UA", "in color!", "FID"]
-    assert found["in color!"][1] == f"{rows['none'][NAME].value:.1f}"
+    assert found["in color!"][1] == f"{rows['none'][NAME].value:.2f}"
     gap = rows["esd"]["fid_minicanvas"].value - rows["none"]["fid_minicanvas"].value
     assert abs(float(found["FID"][2]) - gap) < 0.05 + 0.01 * abs(gap)
 

@@ -69,7 +69,7 @@ def test_a_mean_over_cells_is_the_t_interval_of_their_means():
     )
 
 
-def test_the_jackknife_leaves_out_whole_cells_in_any_order_of_images():
+def test_the_jackknife_leaves_out_whole_cells():
     """Of a mean with one block a cell it is the t interval of the cells' means."""
     x = np.random.default_rng(0).normal(size=(7, 4)) + np.arange(7)[:, None]
     cells = [f"cell {row}" for row in range(7) for _ in range(4)]
@@ -84,8 +84,17 @@ def test_the_jackknife_leaves_out_whole_cells_in_any_order_of_images():
         )
 
     assert interval(np.arange(28)) == pytest.approx(mean_ends(x).interval())
-    shuffled = np.random.default_rng(1).permutation(28)
-    assert interval(shuffled) == pytest.approx(interval(np.arange(28)))
+
+
+def test_the_blocks_of_the_jackknife_do_not_depend_on_the_order_of_images():
+    rng = np.random.default_rng(0)
+    x, cells = rng.normal(size=46), [f"cell {row // 2}" for row in range(46)]
+
+    def interval(images):
+        values, where = x[images], [cells[i] for i in images]
+        return jackknife_cells(lambda rows: float(values[rows].var()), float(x.var()), where)
+
+    assert interval(rng.permutation(46)) == pytest.approx(interval(np.arange(46)))
 
 
 def test_over_targets_by_hand():

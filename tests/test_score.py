@@ -49,8 +49,8 @@ def test_the_mean_of_five_targets_is_over_new_targets():
 
 def test_equal_targets_are_no_certainty():
     """Six targets of 100 % with 10 cells each: the seventh may be below."""
-    same = mean_scores([{"unlearning_accuracy": score(100, low=72, high=100)}] * 6)
-    found = same["unlearning_accuracy"]
+    same = mean_scores([{"in_domain_retain_accuracy": score(100, low=72, high=100)}] * 6)
+    found = same["in_domain_retain_accuracy"]
     assert (found.low, found.high) == pytest.approx((100 - 28 / 6**0.5, 100))
 
 

@@ -115,8 +115,9 @@ def _paired(metric: "ShareMetric", questions: "Sequence[Question]") -> Iterator[
     hits = first[chosen], second[chosen]
     found = paired_difference(*hits, cells=answers.cells, seeds=answers.seeds)
     low, high = (100 * end for end in found.interval)
-    yield from (f"{100 * hit.mean():.1f}" for hit in hits)
-    yield f"{100 * found.value:+.1f} \\[{low:+.1f}, {high:+.1f}]"
+    digits = 1 if metric.digits is None else metric.digits
+    yield from (f"{100 * hit.mean():.{digits}f}" for hit in hits)
+    yield f"{100 * found.value:+.{digits}f} \\[{low:+.{digits}f}, {high:+.{digits}f}]"
     yield f"{found.p_value:.2g}"
     yield f"{len(answers.cells)}"
 
