@@ -85,7 +85,7 @@ def test_a_folder_scores_as_the_same_images_in_memory(tmp_path):
     protocol = write_protocol(tmp_path)
     drawn = bench(protocol, tmp_path / "runs", "--targets", "Mosaic", "--keep-images")
     assert drawn.returncode == 0, drawn.stderr
-    (memory,) = tmp_path.glob("runs/small/esd-*/custom/style-Mosaic-seed0/result.json")
+    (memory,) = tmp_path.glob("runs/small/esd-*/custom-*/style-Mosaic-seed0/result.json")
     (images,) = tmp_path.glob("runs/small/esd-*/style-Mosaic-seed0/images")
     expected = json.loads(memory.read_text())
     flat = tmp_path / "answers" / "Mosaic"

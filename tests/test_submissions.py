@@ -491,6 +491,42 @@ def test_another_bundles_verification_is_not_kept(bundle):
     assert standing_of(bundle) == "reported"
 
 
+def test_a_run_of_another_erase_seed_is_not_taken_in_silence(made, tmp_path):
+    runs = tmp_path / "moved"  # what files say of one another holds wherever they lie
+    shutil.copytree(made.parents[3] / "runs", runs)
+    done = run(
+        "unlearncanvas.bench", "--eraser", "uce", "--tier", "smoke", "--device", "cpu", "--out",
+        str(runs), "--erase-seeds", "1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    both = sorted(path.parent for path in runs.glob("mini/uce-*/smoke*/results.json"))
+    assert len(both) == 2
+    card = made.parents[3] / "card.yaml"
+    submit = ["--eraser", "uce", "--card", card, "--out", tmp_path / "submissions"]
+    refused = cli("submit", runs, *submit)
+    assert refused.returncode == 2
+    assert all(str(folder) in "".join(refused.stderr.splitlines()) for folder in both)
+    assert "2 runs of 'uce'" in refused.stderr
+    assert not (tmp_path / "submissions").exists()
+    taken = cli("submit", both[0], *submit)
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    (bundle,) = (tmp_path / "submissions").glob("mini/uce/*")
+    seeds = {
+        json.loads(path.read_text())["erase_seed"] for path in bundle.glob("targets/*/result.json")
+    }
+    assert seeds == {0}
+    (board,) = collect([bundle]).boards
+    assert set(board.entries["uce"].results) == {"style:Neon Lines", "object:Cat"}
+    tensors = next(runs.glob("mini/uce-*/object-Cat-seed0/erased.safetensors"))
+    tensors.write_bytes(tensors.read_bytes()[:-9])
+    torn = cli("submit", both[0], *submit)
+    assert (torn.returncode, "holds no readable artefact" in torn.stderr) == (2, True)
+    chunk = next(runs.glob("mini/uce-*/object-Cat-seed0/chunks/*.parquet"))
+    chunk.unlink()
+    gone = cli("submit", both[0], *submit)
+    assert (gone.returncode, "not there any more; run the benchmark" in gone.stderr) == (2, True)
+
+
 def test_no_such_run(made, tmp_path):
     runs = made.parents[3] / "runs"
     done = cli("submit", runs, "--eraser", "esd", "--out", tmp_path)

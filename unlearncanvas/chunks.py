@@ -64,6 +64,16 @@ class Chunk:
     seed: int
     key: str
 
+    @classmethod
+    def at(cls, path: Path) -> "Chunk | None":
+        """Return the chunk whose parquet file has a path; None if it is not whole."""
+        try:
+            seal = Seal.model_validate_json(path.with_suffix(".json").read_text())
+        except (OSError, ValueError):
+            return None
+        chunk = cls(folder=path.parent, seed=seal.seed, key=seal.key)
+        return chunk if chunk.path == path and chunk.seal() is not None else None
+
     @property
     def path(self) -> Path:
         """The parquet file."""

@@ -22,6 +22,7 @@ from unlearncanvas.results import (
     RunResults,
     drawing_asked,
     environment,
+    relative,
     write_result,
     write_results,
 )
@@ -137,6 +138,7 @@ class Exam:
         concepts = concept_accuracy(self.plan.protocol, answers)
         num_images = sum(seal.num_images for seal in seals)
         for target in job.targets:
+            folder = self.plan.result_folder(job, target)
             result = Result(
                 eraser=job.eraser.name,
                 settings=job.eraser.settings,
@@ -145,6 +147,8 @@ class Exam:
                 protocol=self.plan.protocol.name,
                 protocol_digest=self.plan.whole.digest,
                 artefact_digest=artefact.digest,
+                artifact=relative(job.folder, folder),
+                chunks=tuple(relative(chunk.path, folder) for chunk in chunks),
                 seeds=self.plan.seeds,
                 limited=self.plan.limited_grid,
                 num_images=num_images,
@@ -155,7 +159,6 @@ class Exam:
                 ufe_per_image=ufe_per_image(seals),
                 environment=environment(self.plan.device),
             )
-            folder = self.plan.result_folder(job, target)
             folder.mkdir(parents=True, exist_ok=True)
             self._files.append(write_result(folder, result))
             yield result
@@ -222,6 +225,7 @@ class Exam:
             rows=mean_rows(results, name_seeds=len(self.plan.erase_seeds) > 1),
             floors=self._floors(),
             results=tuple(str(path.relative_to(self.plan.out)) for path in self._files),
+            root=relative(self.plan.out, self.plan.run_folder()),
             environment=environment(self.plan.device),
             published=self.plan.protocol.published,
             asked=Asked(

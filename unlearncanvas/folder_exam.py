@@ -15,7 +15,7 @@ from unlearncanvas.eyes import open_eyes
 from unlearncanvas.image_folder import find_images, read_images
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.reference import open_reference
-from unlearncanvas.results import RunResults, environment, write_result, write_results
+from unlearncanvas.results import RunResults, environment, relative, write_result, write_results
 from unlearncanvas.sample import Request
 from unlearncanvas.score import concept_accuracy, floors, target_scores
 from unlearncanvas.sources import Sources
@@ -65,7 +65,7 @@ class FolderExam:
         reference = None if room is None else room.real(len(common))
         results, files = [], []
         for target, found in images.items():
-            answers, digest = self._look(eyes, target, found)
+            answers, digest, chunks = self._look(eyes, target, found)
             result = Result(
                 eraser=self.name,
                 settings={},
@@ -74,6 +74,7 @@ class FolderExam:
                 protocol=self.protocol.name,
                 protocol_digest=self.protocol.digest,
                 artefact_digest=digest,
+                chunks=tuple(relative(path, self._folder(target)) for path in chunks),
                 seeds=common,
                 limited=common != tuple(sorted(self.protocol.seeds)),
                 num_images=len(answers.cells),
@@ -96,6 +97,7 @@ class FolderExam:
             rows=mean_rows(results),
             floors={} if room is None else floors(self.protocol, room, len(common)),
             results=tuple(str(path.relative_to(self.out)) for path in files),
+            root=relative(self.out, self.run_folder()),
             environment=environment(self.device),
             published=self.protocol.published,
         )
@@ -111,9 +113,9 @@ class FolderExam:
 
     def _look(
         self, eyes: Eyes, target: Concept, found: dict[int, dict[Cell, Path]]
-    ) -> tuple[Answers, str]:
-        """Return what is seen, chunk by chunk, and the digest of all images."""
-        tables, digests = [], []
+    ) -> tuple[Answers, str, list[Path]]:
+        """Return what is seen, the digest of all images, and the chunks' files."""
+        tables, digests, files = [], [], []
         size = {"width": self.protocol.sampler.width, "height": self.protocol.sampler.height}
         for seed, paths in sorted(found.items()):
             cells, seen, own = self.protocol.cells(), [], []
@@ -128,9 +130,9 @@ class FolderExam:
             ]
             table = seen_table(requests, own, joined(seen), eyes)
             key = digest_json({"images": own, **eyes.identity})
-            Chunk(folder=self._folder(target) / "chunks", seed=seed, key=key).write(
-                table, seconds=0.0
-            )
+            chunk = Chunk(folder=self._folder(target) / "chunks", seed=seed, key=key)
+            chunk.write(table, seconds=0.0)
+            files.append(chunk.path)
             tables.append(table)
             digests += own
-        return to_answers(tables), digest_json(digests)
+        return to_answers(tables), digest_json(digests), files

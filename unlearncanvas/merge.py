@@ -72,9 +72,15 @@ def _parts(path: Path) -> list[Path] | None:
         except ValueError:
             return None
         return artefact_files(path.parent)[:-1]
+    if not path.with_suffix(".parquet").is_file() and not _is_seal(path):
+        return []
+    chunk = Chunk.at(path.with_suffix(".parquet"))
+    return None if chunk is None else chunk.files()[:-1]
+
+
+def _is_seal(path: Path) -> bool:
     try:
-        seal = Seal.model_validate_json(path.read_text())
+        Seal.model_validate_json(path.read_text())
     except ValueError:
-        return None if path.with_suffix(".parquet").is_file() else []
-    chunk = Chunk(folder=path.parent, seed=seal.seed, key=seal.key)
-    return None if chunk.seal() is None else chunk.files()[:-1]
+        return False
+    return True

@@ -15,7 +15,7 @@ from unlearncanvas.config import (
     parse_overrides,
     shortened,
 )
-from unlearncanvas.plan import BASELINES, Artefacts, Plan
+from unlearncanvas.plan import BASELINES, CUSTOM, Artefacts, Plan
 from unlearncanvas.protocol import Protocol, load_protocol
 from unlearncanvas.protocol_parts import MAX_SEED, DType, Optimization
 from unlearncanvas.sources import SHIPPED, Sources
@@ -112,7 +112,7 @@ def make_plan(
         erase_seeds=(rules.erase_seed,)
         if erase_seeds is None
         else integers(erase_seeds, "--erase-seeds"),
-        tier=name if targets is None and seeds is None else "custom",
+        tier=name if targets is None and seeds is None else CUSTOM,
         device=where,
         out=out,
         keep_images=keep_images,

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import torch
 
 Artefacts = Literal["whole", "half", "dropped"]
+CUSTOM = "custom"
+"""Tier of a run whose targets or seeds are none of the protocol's."""
 BASELINES = ("none", "noise")
 """Rows of every table, so that nobody reads UA alone."""
 NO_TARGET = Concept(kind="trigger", name="none")
@@ -89,19 +91,32 @@ class Plan:
         return self.limited_grid or set(self.targets) != set(self.whole.targets.concepts())
 
     def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
-        """Return an eraser's folder; another identity or base model has another one."""
+        """Return an eraser's folder; another identity, base model or protocol has another one.
+
+        Another precision, batch size or optimization is another protocol digest.
+        """
         half = ["half"] if self.artefacts == "half" else []
-        digest = digest_json([eraser.identity, self.model, *half])[:8]
+        digest = digest_json([eraser.identity, self.model, self.whole.digest, *half])[:8]
         return self.out / self.protocol.name / f"{eraser.name}-{digest}"
+
+    @property
+    def tier_folder(self) -> str:
+        """The tier as a folder's name; targets and seeds of the user's own have another one."""
+        own: list[object] = (
+            [list(map(str, self.targets)), self.seeds, self.part] if self.tier == CUSTOM else []
+        )
+        if self.erase_seeds != (self.whole.erase_seed,):
+            own.append(self.erase_seeds)
+        return f"{self.tier}-{digest_json(own)[:8]}" if own else self.tier
 
     def run_folder(self) -> Path:
         """Return where the run's table, pictures and ``results.json`` go."""
         tested = [eraser for eraser in self.erasers if eraser.name not in BASELINES]
         if len(tested) == 1:
-            return self.eraser_folder(tested[0]) / self.tier
+            return self.eraser_folder(tested[0]) / self.tier_folder
         names = "+".join(eraser.name for eraser in tested) or "baselines"
         digest = digest_json([self.eraser_folder(eraser).name for eraser in self.erasers])[:8]
-        return self.out / self.protocol.name / f"{names}-{digest}" / self.tier
+        return self.out / self.protocol.name / f"{names}-{digest}" / self.tier_folder
 
     def label(self, eraser: ConfiguredEraser, seed: int) -> str:
         """Return the name of an eraser's row; several erasing seeds have a row each."""
@@ -111,7 +126,7 @@ class Plan:
     def result_folder(self, job: Job, target: Concept) -> Path:
         """Return where the result of one target goes."""
         name = f"{target.slug}-seed{job.task.seed}"
-        return self.eraser_folder(job.eraser) / self.tier / name
+        return self.eraser_folder(job.eraser) / self.tier_folder / name
 
     def jobs(self) -> list[Job]:
         """Return the jobs in the order they run: what is quick to see first."""

@@ -1,5 +1,6 @@
 """Result files: one per target, one per run; validated, versioned, written atomically."""
 
+import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -76,6 +77,11 @@ class RunResults(BaseModel):
     """One run: the means, the floors and where each came from; the content of ``results.json``.
 
     ``asked`` is None in files from before it was kept, and where someone else drew.
+
+    Attributes:
+        results: Paths of the result files of single targets, from ``root``.
+        root: Folder that they start from, relative to this file; None in files from before, which
+            lie three folders below it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -91,6 +97,7 @@ class RunResults(BaseModel):
     rows: tuple[Row, ...]
     floors: dict[str, Score]
     results: tuple[str, ...]
+    root: str | None = None
     environment: dict[str, str]
     published: str | None = None
     asked: Asked | None = None
@@ -104,6 +111,11 @@ def drawing_asked(sampler: Sampler, erasers: Iterable[ConfiguredEraser]) -> dict
         "optimizations": sampler.optimizations,
         "classes": {item.name: class_name(type(item.eraser)) for item in erasers},
     }
+
+
+def relative(path: Path, start: Path) -> str:
+    """Return a path as it is written in a result file that lies in ``start``."""
+    return Path(os.path.relpath(path, start)).as_posix()
 
 
 def environment(device: torch.device) -> dict[str, str]:

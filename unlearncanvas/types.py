@@ -355,6 +355,8 @@ class Result(BaseModel):
 
     ``cost``, ``seconds_per_image`` and ``ufe_per_image`` (UNet forward equivalents while drawing)
     are None where someone else erased and drew; the last also in files from before it was counted.
+    ``artifact`` is the folder of the erased model and ``chunks`` are the files of its images' rows,
+    relative to the file; None and none where someone else drew, and in files from before.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -367,6 +369,8 @@ class Result(BaseModel):
     protocol: str
     protocol_digest: str
     artefact_digest: str
+    artifact: str | None = None
+    chunks: tuple[str, ...] = ()
     seeds: tuple[int, ...]
     limited: bool
     num_images: int

@@ -91,14 +91,17 @@ class BackdoorPlan:
         return self.out / self.protocol.name
 
     def run_folder(self) -> Path:
-        """Return where the table, the pictures and ``results.json`` go."""
+        """Return where the table, the pictures and ``results.json`` go.
+
+        Another identity, knowledge, base model or protocol digest has another folder.
+        """
         names = "+".join(eraser.name for eraser in self.erasers)
         digest = digest_json(
             [
                 [[item.name, item.identity] for item in items]
                 for items in (self.attacks, self.erasers)
             ]
-            + [self.known, self.knowledge]
+            + [self.known, self.knowledge, self.model, self.whole.digest]
         )
         return self.root / f"{names}-{digest[:8]}" / self.tier
 

@@ -1,14 +1,16 @@
 """Run folders to boards: erasers that sat the same exam, side by side."""
 
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from unlearncanvas.backdoors.results import BackdoorResults, read_backdoor_results
+from unlearncanvas.digest import digest_json
 from unlearncanvas.json_file import read_json
-from unlearncanvas.plan import BASELINES
+from unlearncanvas.plan import BASELINES, CUSTOM
 from unlearncanvas.results import Row, RunResults, read_results
 from unlearncanvas.site.command import changed, regenerate, rules_of
 from unlearncanvas.site.registry import About, about
@@ -16,6 +18,8 @@ from unlearncanvas.types import Result, Score
 
 _log = logging.getLogger(__name__)
 FILE = "results.json"
+OLD_ROOT = "../../.."
+"""Where the paths in result files start from that do not say it."""
 ENOUGH = 50.0
 """Percent of the rest that must survive; below, a high UA means nothing."""
 Standing = Literal["reference", "ranked", "degenerate"]
@@ -56,9 +60,14 @@ class Entry:
         return None if row is None else row.scores.get(name)
 
     @property
+    def eraser(self) -> str:
+        """Name of the eraser, without what tells its runs apart."""
+        return self.label.split(",")[0].split()[0]
+
+    @property
     def standing(self) -> Standing:
         """Whether it is a row to read others by, or one whose forgetting is destruction."""
-        if self.label in BASELINES:
+        if self.eraser in BASELINES:
             return "reference"
         kept = [
             row.scores[name].value
@@ -115,7 +124,7 @@ class Collection:
 
 
 def collect(places: Iterable[Path], trust: Mapping[Path, Trust] | None = None) -> Collection:
-    """Return what the result files under some folders hold; of two alike the newer one.
+    """Return what the result files under some folders hold; of those that are alike, one.
 
     Args:
         places: Folders, or result files.
@@ -124,27 +133,27 @@ def collect(places: Iterable[Path], trust: Mapping[Path, Trust] | None = None) -
     Raises:
         ValueError: If there is no readable result file.
     """
-    files = sorted({path for place in places for path in _files(place)}, key=_age)
-    boards: dict[tuple[object, ...], Board] = {}
+    runs: list[tuple[Path, RunResults]] = []
     backdoors: list[BackdoorRun] = []
-    for path in files:
+    for path in sorted({path for place in places for path in _files(place)}):
         try:
-            run = read_results(path)
+            runs.append((path, read_results(path)))
         except ValueError as exc:
             found = _backdoors(path)
             if found is None:
                 _log.warning("left out: %s", exc)
             else:
                 backdoors.append(BackdoorRun(path, found))
-            continue
+    boards: dict[tuple[object, ...], Board] = {}
+    for path, run in sorted(runs, key=lambda item: item[1].tier == CUSTOM):
         if not run.rows:
             continue
         first = [row for row in run.rows if row.label == run.rows[0].label]
         targets = tuple((row.kind, row.targets) for row in first)
         key = (run.protocol, run.protocol_digest, run.base_digest, run.seeds, targets)
         board = boards.setdefault(key, Board(run=run))
-        board.run = run
-        board.entries |= _entries(path, run, _trust(path, trust or {}))
+        for name, entry in _entries(path, run, _trust(path, trust or {})).items():
+            board.entries.setdefault(name, entry)
     if not boards and not backdoors:
         raise ValueError(
             f"no {FILE} under {', '.join(map(str, places))}; run the benchmark first: "
@@ -157,7 +166,10 @@ def collect(places: Iterable[Path], trust: Mapping[Path, Trust] | None = None) -
 
 
 def _named(entries: Sequence[Entry]) -> dict[str, Entry]:
-    """The entries by label; those of one eraser are told apart by the settings that differ."""
+    """The entries by label; those of one eraser are told apart by the settings that differ.
+
+    If none do, by the files that they are from.
+    """
     named = {}
     for entry in entries:
         alike = [other.settings for other in entries if other.label == entry.label]
@@ -166,17 +178,29 @@ def _named(entries: Sequence[Entry]) -> dict[str, Entry]:
             for key, value in entry.settings.items()
             if any(other.get(key) != value for other in alike)
         ]
-        label = ", ".join([entry.label, *differing])
+        same = [
+            other.source
+            for other in entries
+            if (other.label, other.settings) == (entry.label, entry.settings)
+        ]
+        place = [f"in {_shortest(entry.source, same)}"] if len(same) > 1 else []
+        label = ", ".join([entry.label, *differing, *place])
         named[label] = replace(entry, label=label)
     return named
 
 
+def _shortest(path: Path, paths: Sequence[Path]) -> str:
+    """As many of the last folders of a path as it takes to tell it from others."""
+    tails = [
+        {Path(*other.with_suffix("").parts[-length:]) for other in paths}
+        for length in range(1, len(path.parts) + 1)
+    ]
+    length = next(place for place, tail in enumerate(tails, 1) if len(tail) == len(paths))
+    return Path(*path.with_suffix("").parts[-length:]).as_posix()
+
+
 def _files(place: Path) -> list[Path]:
     return [place] if place.is_file() else list(place.rglob(FILE))
-
-
-def _age(path: Path) -> tuple[float, str]:
-    return path.stat().st_mtime, str(path)
 
 
 def _trust(path: Path, trust: Mapping[Path, Trust]) -> Trust:
@@ -194,12 +218,12 @@ def _backdoors(path: Path) -> BackdoorResults | None:
 
 def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
     """The erasers of one run; targets whose files are elsewhere keep their means only."""
-    root = path.parents[3] if len(path.parents) > 3 else path.parent
+    root = path.parent / (OLD_ROOT if run.root is None else run.root)
     results: dict[str, dict[str, Result]] = {}
     files: dict[str, dict[str, Path]] = {}
     sheets: dict[str, dict[str, Path]] = {}
     for name in run.results:
-        file = root / name
+        file = Path(os.path.normpath(root / name))
         if not file.is_file():
             continue
         result = read_json(Result, file)
@@ -216,12 +240,13 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
         eraser = label.split()[0]
         first = next(iter(own.values()), None)
         settings = {} if first is None else changed(eraser, first, rules)
-        key = f"{label} {settings}"
+        rows: dict[str, Row] = {row.kind: row for row in run.rows if row.label == label}
+        key = f"{label} {settings} {_evidence(rows, own)}"
         entries[key] = Entry(
             label=label,
             settings=settings,
             about=about(eraser),
-            rows={row.kind: row for row in run.rows if row.label == label},
+            rows=rows,
             results=own,
             files=files.get(label, {}),
             sheets=sheets.get(label, {}),
@@ -230,6 +255,16 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
             source=path,
         )
     return entries
+
+
+def _evidence(rows: Mapping[str, Row], results: Mapping[str, Result]) -> str:
+    """What two runs of an eraser must share to be one: the erased models and their scores."""
+    models = sorted((target, result.artefact_digest) for target, result in results.items())
+    scores = {
+        kind: {name: score.value for name, score in row.scores.items()}
+        for kind, row in rows.items()
+    }
+    return digest_json([models, scores])
 
 
 def _label(result: Result, run: RunResults) -> str:

@@ -73,7 +73,7 @@ def _entry(place: Path, boards: "list[Board]", eraser: str | None) -> "tuple[Boa
         (board, entry)
         for board in boards
         for entry in board.entries.values()
-        if entry.results and (entry.label == eraser if eraser else entry.label not in BASELINES)
+        if entry.results and (entry.label == eraser if eraser else entry.eraser not in BASELINES)
     ]
     if len(found) != 1:
         known = ", ".join(entry.label for board in boards for entry in board.entries.values())
@@ -131,14 +131,13 @@ def answers_of(entry: "Entry", target: str) -> "Answers":
     import pyarrow.parquet as pq
 
     from unlearncanvas.chunks import to_answers
-    from unlearncanvas.submissions.submit import find_chunk, job_folder
+    from unlearncanvas.submissions.submit import chunks_of
 
     file, result = entry.files[target], entry.results[target]
     bundled = [file.with_name(f"seed{seed}.parquet") for seed in result.seeds]
     if all(path.is_file() for path in bundled):
         return to_answers([pq.read_table(path) for path in bundled])
-    job = job_folder(file)
-    return to_answers([find_chunk(job, seed, result).read() for seed in result.seeds])
+    return to_answers([chunk.read() for chunk in chunks_of(file, result)])
 
 
 def aligned(one: "Answers", two: "Answers") -> "tuple[Answers, Answers]":

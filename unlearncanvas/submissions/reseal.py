@@ -101,10 +101,9 @@ def _score_again(folder: Path, manifest: Manifest, sources: Sources) -> list[Cha
         results.append(result)
     summary = read_results(folder / RESULTS)
     rows = mean_rows(results)
-    root = Path(manifest.protocol, manifest.eraser, manifest.revision)
-    paths = [(place_of(root, name) / "result.json").as_posix() for name in manifest.targets]
+    paths = [(place_of(Path(), name) / "result.json").as_posix() for name in manifest.targets]
     found = {} if real is None else floors(rules, real, len(manifest.seeds))
-    update = {"rows": rows, "results": tuple(paths), "floors": summary.floors | found}
+    update = {"rows": rows, "results": tuple(paths), "root": ".", "floors": summary.floors | found}
     write_results(folder, summary.model_copy(update=update))
     return _changes(summary.rows, rows)
 

@@ -1,17 +1,17 @@
 """A finished run to a bundle."""
 
-import json
+import os
 import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
 from PIL import Image
 
-from unlearncanvas.chunks import Chunk, Seal
+from unlearncanvas.chunks import Chunk
 from unlearncanvas.config import CONFIG_DIR, names
 from unlearncanvas.digest import digest_file
 from unlearncanvas.files import write_text
-from unlearncanvas.models import Artefact, read_record
+from unlearncanvas.models import Artefact, read_artefact, read_record
 from unlearncanvas.results import RunResults, read_results, write_result, write_results
 from unlearncanvas.site.collect import Entry, collect
 from unlearncanvas.submissions.bundle import (
@@ -33,30 +33,31 @@ QUALITY = 70
 
 
 def find_entry(runs: Path, eraser: str, tier: str | None) -> tuple[RunResults, Entry]:
-    """Return the newest finished run of an eraser.
+    """Return the finished run of an eraser; ``eraser`` is its name, or a label of a report.
 
     Raises:
         ValueError: If there is none, or several that differ.
     """
-    found = [
-        (board.run, entry)
+    entries = [
+        (read_results(entry.source), entry)
         for board in collect([runs]).boards
         for entry in board.entries.values()
-        if entry.label.split(",")[0].split()[0] == eraser and entry.results
+        if entry.results
     ]
-    chosen = [
-        (read_results(entry.source), entry)
-        for _, entry in found
-        if tier is None or read_results(entry.source).tier == tier
-    ]
+    found = [(run, entry) for run, entry in entries if tier is None or run.tier == tier]
+    chosen = [item for item in found if item[1].label == eraser]
+    chosen = chosen or [item for item in found if item[1].eraser == eraser]
     if not chosen:
         raise ValueError(
             f"no finished run of {eraser!r}{f' at tier {tier}' if tier else ''} under {runs}; run "
             f"python -m unlearncanvas.bench --eraser {eraser} first"
         )
     if len(chosen) > 1:
-        listed = ", ".join(f"{entry.label} ({entry.source.parent})" for _, entry in chosen)
-        raise ValueError(f"several runs of {eraser!r}: {listed}; name one folder, or --tier")
+        listed = ", ".join(f"{entry.label!r} in {entry.source.parent}" for _, entry in chosen)
+        raise ValueError(
+            f"{len(chosen)} runs of {eraser!r}: {listed}; name one of their folders in the place "
+            f"of {runs}, or choose with --tier, or with one of these names as --eraser"
+        )
     return chosen[0]
 
 
@@ -77,7 +78,7 @@ def write_bundle(
     """
     results = entry.results
     first = next(iter(results.values()))
-    jobs = {target: job_folder(entry.files[target]) for target in results}
+    jobs = {target: artifact_of(entry.files[target], results[target]) for target in results}
     records = {target: _record(job) for target, job in jobs.items()}
     record = next(iter(records.values()))
     revision = revision_of(record)
@@ -92,10 +93,10 @@ def write_bundle(
     ]
     rows = tuple(row.model_copy(update={"label": first.eraser}) for row in entry.rows.values())
     paths = tuple(
-        (place_of(folder, target) / "result.json").relative_to(root).as_posix()
+        (place_of(folder, target) / "result.json").relative_to(folder).as_posix()
         for target in results
     )
-    write_results(folder, run.model_copy(update={"rows": rows, "results": paths}))
+    write_results(folder, run.model_copy(update={"rows": rows, "results": paths, "root": "."}))
     write_text(folder / CARD, card_text(card))
     manifest = Manifest(
         protocol=run.protocol,
@@ -127,10 +128,43 @@ def file_digests(folder: Path) -> dict[str, str]:
     }
 
 
-def job_folder(result_file: Path) -> Path:
-    """Return the folder of the erased model that a result is about."""
-    own = result_file.parents[2] / result_file.parent.name
-    return own if own.is_dir() else result_file.parents[2] / "all"
+def artifact_of(file: Path, result: Result) -> Path:
+    """Return the folder of the erased model that a result says it is about.
+
+    Raises:
+        ValueError: If it names none.
+    """
+    if result.artifact is None:
+        raise ValueError(
+            f"{file} does not say where its erased model is: images that were drawn elsewhere, or "
+            "a file of an older version; run the same bench command again"
+        )
+    return _from(file, result.artifact)
+
+
+def chunks_of(file: Path, result: Result) -> list[Chunk]:
+    """Return the chunks that a result says it was computed from, all whole.
+
+    Raises:
+        ValueError: If it names none, or one is damaged or not there any more.
+    """
+    if not result.chunks:
+        raise ValueError(
+            f"{file} does not name the images that it was computed from, as files of older "
+            "versions; run the same bench command again"
+        )
+    chunks = []
+    for path in (_from(file, name) for name in result.chunks):
+        chunk = Chunk.at(path)
+        if chunk is None:
+            raise ValueError(f"{path} is damaged or not there any more; run the benchmark again")
+        chunks.append(chunk)
+    return chunks
+
+
+def _from(file: Path, name: str) -> Path:
+    """A path that is written in a file, relative to it."""
+    return Path(os.path.normpath(file.parent / name))
 
 
 def _record(job: Path) -> Artefact:
@@ -146,41 +180,24 @@ def _put_target(
     """Put everything about one target into the bundle; return whether its tensors are in it."""
     place = place_of(folder, target)
     place.mkdir(parents=True)
-    write_result(place, result)
+    chunks = {chunk.seed: chunk for chunk in chunks_of(entry.files[target], result)}
+    names = {seed: f"seed{seed}.parquet" for seed in result.seeds}
+    update = {"artifact": ".", "chunks": tuple(names.values())}
+    write_result(place, result.model_copy(update=update))
     shutil.copyfile(job / "artefact.json", place / "artefact.json")
-    for seed in result.seeds:
-        chunk = find_chunk(job, seed, result)
-        pq.write_table(chunk.read(), place / f"seed{seed}.parquet", compression="zstd")
-        picture = chunk.path.with_suffix(".webp")
-        if seed == result.seeds[0] and picture.is_file():
-            _shrink(picture, place / GRID)
+    for seed, name in names.items():
+        pq.write_table(chunks[seed].read(), place / name, compression="zstd")
+    picture = chunks[result.seeds[0]].picture_path
+    if picture.is_file():
+        _shrink(picture, place / GRID)
     if target in entry.sheets:
         _shrink(entry.sheets[target], place / SHEET)
     tensors = job / "erased.safetensors"
     there = tensors.is_file() and tensors.stat().st_size <= largest
     if there:
+        read_artefact(job)  # torn ones stay here
         shutil.copyfile(tensors, place / tensors.name)
     return there
-
-
-def find_chunk(job: Path, seed: int, result: Result) -> Chunk:
-    """Return the chunk that a result was computed from: whole, and of as many images.
-
-    Raises:
-        ValueError: If it is not there any more.
-    """
-    found = []
-    for path in (job / "chunks").glob(f"seed{seed}-*.json"):
-        try:
-            seal = Seal.model_validate(json.loads(path.read_text()))
-        except ValueError:
-            continue
-        chunk = Chunk(folder=path.parent, seed=seed, key=seal.key)
-        if chunk.seal() is not None and seal.num_images * len(result.seeds) == result.num_images:
-            found.append((path.stat().st_mtime, chunk))
-    if not found:
-        raise ValueError(f"{job} holds no images of seed {seed} any more; run the benchmark again")
-    return max(found, key=lambda item: item[0])[1]
 
 
 def _shrink(picture: Path, place: Path) -> None:

@@ -19,7 +19,7 @@ def runs_of(plan: Plan) -> dict[str, Run]:
 
 
 def _run(plan: Plan, eraser: ConfiguredEraser, seed: int) -> Run:
-    label, folder = plan.label(eraser, seed), plan.eraser_folder(eraser) / plan.tier
+    label, folder = plan.label(eraser, seed), plan.eraser_folder(eraser) / plan.tier_folder
     return Run(
         name=label,
         group=plan.protocol.name,
