@@ -1,8 +1,10 @@
 """A real Ray cluster of two nodes on this machine; one is killed while it draws."""
 
 import pickle
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -82,6 +84,7 @@ def test_what_fails_three_times_is_named_and_the_rest_goes_on(cluster, tmp_path,
     drawn = tmp_path.glob("runs/small/failsoncats-*/style-Mosaic-seed0/chunks/*.parquet")
     assert len(list(drawn)) == 2
     assert one.run()  # what is there is not drawn again; the cat fails again
+    assert not Path(tempfile.gettempdir(), one.scratch).exists()
 
 
 @quiet
@@ -94,10 +97,12 @@ def test_a_killed_node_costs_its_chunks_and_no_digit(cluster, tmp_path, monkeypa
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray's workers have
     alone = bench(protocol, tmp_path / "alone")
     assert alone.returncode == 0, alone.stderr
-    seen = []
+    seen, most = [], [0]
 
     def kill_after_three(work: Work) -> None:
         seen.append(work)
+        for worker in Path(tempfile.gettempdir(), one.scratch).glob("worker-*"):
+            most[0] = max(most[0], len(list(worker.rglob("erased.safetensors"))))
         if len(seen) == 3:
             time.sleep(0.3)  # both nodes have their next task by now, and have not done it
             nodes.remove_node(second, allow_graceful=False)
@@ -107,6 +112,8 @@ def test_a_killed_node_costs_its_chunks_and_no_digit(cluster, tmp_path, monkeypa
         on_chunk=kill_after_three,
     )  # fmt: skip
     assert one.run() == []
+    assert most == [1]  # a worker keeps the erased model of its task, and no other
+    assert not Path(tempfile.gettempdir(), one.scratch).exists()
     assert "failed and runs again" in caplog.text
     assert len([work for work in seen if work.seed is not None]) == 10
     threads = torch.get_num_threads()

@@ -7,7 +7,9 @@ node, runs again; after ``ATTEMPTS`` it is given up and named, and the rest goes
 """
 
 import logging
+import os
 import pickle
+import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from unlearncanvas.config import source_digest
 from unlearncanvas.exam import Exam
@@ -26,6 +29,8 @@ from unlearncanvas.plan import Job, Plan
 
 _log = logging.getLogger(__name__)
 ATTEMPTS = 3
+CLEARING_S = 60.0
+"""Seconds that nodes get to remove what their workers kept."""
 Files = dict[str, bytes]
 
 
@@ -62,11 +67,13 @@ class Driver:
         exam: The exam, loaded here too: it knows what is missing, and scores in the end.
         address: The cluster's; ``local`` starts one on this machine, ``auto`` finds a running one.
         on_chunk: Called with what came back, after it was written.
+        scratch: Folder, in a node's folder for temporary files, of what this run's workers keep.
     """
 
     exam: Exam
     address: str
     on_chunk: Callable[[Work], None] = lambda _: None
+    scratch: str = field(default_factory=lambda: f"unlearncanvas-{uuid4().hex}")
     _attempts: Counter[Work] = field(default_factory=Counter)
     _running: dict[Any, Work] = field(default_factory=dict)
     _erased: dict[int, Any] = field(default_factory=dict)
@@ -90,13 +97,29 @@ class Driver:
         try:
             return self._drive(ray, plan.jobs())
         finally:
+            self._clear_nodes(ray)
             ray.shutdown()
+            remove_scratch(self.scratch)  # what a worker here was writing when it was stopped
+
+    def _clear_nodes(self, ray: ModuleType) -> None:
+        """Remove what the workers of this run kept on every node that is still there."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        clear = ray.remote(num_cpus=0, max_retries=0)(remove_scratch)
+        tasks = [
+            clear.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            ).remote(self.scratch)
+            for node in ray.nodes()
+            if node["Alive"]
+        ]
+        ray.wait(tasks, num_returns=len(tasks), timeout=CLEARING_S)
 
     def _drive(self, ray: ModuleType, jobs: Sequence[Job]) -> list[str]:
         on_gpu = self.exam.plan.device.type == "cuda"
         options = {"num_cpus": 1, "num_gpus": 1 if on_gpu else 0, "max_retries": 0}
         erase, draw = (ray.remote(**options)(task) for task in (erased_files, chunk_files))
-        plan = ray.put(pickle.dumps(self.exam.plan))
+        plan = ray.put(pickle.dumps(replace(self.exam.plan, out=Path(self.scratch))))
         given_up: list[str] = []
 
         def submit(work: Work) -> None:
@@ -163,7 +186,7 @@ class Driver:
 
 @cache
 def _exam_of(plan: bytes) -> Exam:
-    """A worker's exam, loaded once, in a folder of its own.
+    """A worker's exam, loaded once, in a folder of its own under the run's.
 
     Raises:
         ValueError: If this node has another version of an eraser.
@@ -177,7 +200,7 @@ def _exam_of(plan: bytes) -> Exam:
         here = replace(eraser, version=cls.version, source_digest=source_digest(cls))
         if here.identity != eraser.identity:
             raise ValueError(f"this node has another version of {eraser.name}; install the same")
-    scratch = Path(tempfile.mkdtemp(prefix="unlearncanvas-"))
+    scratch = Path(tempfile.gettempdir(), asked.out, f"worker-{os.getpid()}")
     return Exam(plan=replace(asked, out=scratch), listener=Silent())
 
 
@@ -185,18 +208,28 @@ def erased_files(plan: bytes, index: int) -> Files:
     """Erase, and return the artefact's files. Runs on a worker."""
     exam = _exam_of(plan)
     job = exam.plan.jobs()[index]
-    exam.draw_seeds(job, [])
-    return _read(artefact_files(job.folder))
+    try:
+        exam.draw_seeds(job, [])
+        return _read(artefact_files(job.folder))
+    finally:
+        shutil.rmtree(job.folder, ignore_errors=True)
 
 
 def chunk_files(plan: bytes, index: int, seed: int, artefact: Files) -> Files:
     """Draw a chunk of a stored erasure, and return its files. Runs on a worker."""
     exam = _exam_of(plan)
     job = exam.plan.jobs()[index]
-    if exam.stored(job) is None:
+    try:
         _write(job.folder, artefact)
-    (chunk,) = exam.draw_seeds(job, [seed])
-    return _read(chunk.files())
+        (chunk,) = exam.draw_seeds(job, [seed])
+        return _read(chunk.files())
+    finally:
+        shutil.rmtree(job.folder, ignore_errors=True)
+
+
+def remove_scratch(scratch: str) -> None:
+    """Remove what workers kept on this node. Runs on a worker, and with the driver."""
+    shutil.rmtree(Path(tempfile.gettempdir(), scratch), ignore_errors=True)
 
 
 def _read(paths: Sequence[Path]) -> Files:
