@@ -189,7 +189,7 @@ def test_every_erase_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
     assert "tracking stopped" not in done.stdout + done.stderr
     found = {run["name"]: run for run in map(read, tmp_path.rglob("run-*.wandb"))}
     assert set(found) == {"trial none", "trial noise", "trial esd seed 3", "trial esd seed 4"}
-    path = next(tmp_path.rglob("smoke/results.json"))
+    path = next(tmp_path.rglob("smoke-*/results.json"))
     for row in read_results(path).rows[-2:]:
         run = found[f"trial {row.label}"]
         seed = row.label.rpartition(" ")[2]
@@ -199,7 +199,7 @@ def test_every_erase_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
         assert f"style-Mosaic-seed{seed}/sheet/_type" in last
         assert [step["erase_step"] for step in run["history"] if "erase_step" in step] == [0.0]
         names = {name for _, files in run["artifacts"] for name in files}
-        assert names == {"smoke/results.json", f"style-Mosaic-seed{seed}/result.json"}
+        assert names == {f"{path.parent.name}/results.json", f"style-Mosaic-seed{seed}/result.json"}
 
 
 @pytest.mark.parametrize(
