@@ -13,6 +13,7 @@ from unlearncanvas.config import find_config, read_yaml
 
 pytestmark = pytest.mark.slow
 NAME = "my[b]uce"
+ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 ODD = "[/b]:cat:"  # two folders
 
 
@@ -29,7 +30,7 @@ def finished(tmp_path_factory):
             str(protocol), "--out", str(folder / ODD), "--device", "cpu", "--tier", "smoke",
         ],
         capture_output=True, text=True, check=False,
-        env={**environment(), "PYTHONIOENCODING": "ascii"},
+        env={**environment(), **ASCII},
     )  # fmt: skip
     return folder / ODD, done
 

@@ -68,7 +68,7 @@ class Chunk:
     def at(cls, path: Path) -> "Chunk | None":
         """Return the chunk whose parquet file has a path; None if it is not whole."""
         try:
-            seal = Seal.model_validate_json(path.with_suffix(".json").read_text())
+            seal = Seal.model_validate_json(path.with_suffix(".json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
         chunk = cls(folder=path.parent, seed=seal.seed, key=seal.key)
@@ -106,7 +106,7 @@ class Chunk:
         if not self.seal_path.exists():
             return None
         try:
-            seal = Seal.model_validate_json(self.seal_path.read_text())
+            seal = Seal.model_validate_json(self.seal_path.read_text(encoding="utf-8"))
         except (ValidationError, UnicodeDecodeError):
             return None
         sealed = {self.path: seal.sha256}

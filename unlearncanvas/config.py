@@ -62,7 +62,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ValueError: If it cannot be read or is not a mapping.
     """
     try:
-        data = parse_yaml(path.read_text())
+        data = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as exc:
         raise ValueError(f"cannot read {path}: {exc}") from exc
     if not isinstance(data, dict):

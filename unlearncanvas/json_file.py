@@ -17,7 +17,7 @@ def read_json(kind: type[T], path: Path) -> T:
         ValueError: One line, if it is missing or not such a file of this version.
     """
     try:
-        return kind.model_validate_json(path.read_text())
+        return kind.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as exc:
         raise ValueError(f"{path} is not a readable {path.name}: {one_line(exc)}") from exc
     except (OSError, UnicodeDecodeError) as exc:

@@ -80,7 +80,7 @@ def _parts(path: Path) -> list[Path] | None:
 
 def _is_seal(path: Path) -> bool:
     try:
-        Seal.model_validate_json(path.read_text())
+        Seal.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError:
         return False
     return True

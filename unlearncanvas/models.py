@@ -150,7 +150,9 @@ def read_artefact(folder: Path) -> tuple[Artefact, dict[str, Tensor]]:
         ValueError: If a file is missing or damaged.
     """
     try:
-        artefact = Artefact.model_validate_json((folder / "artefact.json").read_text())
+        artefact = Artefact.model_validate_json(
+            (folder / "artefact.json").read_text(encoding="utf-8")
+        )
         tensors = load_file(folder / "erased.safetensors")
     except (OSError, ValueError, SafetensorError) as exc:
         raise ValueError(f"{str(folder)!r} holds no readable artefact: {exc}") from exc
@@ -162,7 +164,7 @@ def read_artefact(folder: Path) -> tuple[Artefact, dict[str, Tensor]]:
 def read_record(folder: Path) -> Artefact | None:
     """Return what made an artefact whose tensors may be gone; None if that is gone, too."""
     try:
-        return Artefact.model_validate_json((folder / "artefact.json").read_text())
+        return Artefact.model_validate_json((folder / "artefact.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

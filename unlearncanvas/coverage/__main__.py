@@ -32,7 +32,7 @@ def coverage(
     render: Annotated[bool, typer.Option(help="Write the page alone.")] = False,  # noqa: FBT002
 ) -> None:
     """Simulate, print, and on request write the data and the page of the documentation."""
-    tables = json.loads(DATA.read_text()) if render else simulate(many)
+    tables = json.loads(DATA.read_text(encoding="utf-8")) if render else simulate(many)
     text = document(tables)
     console.print(text, markup=False, soft_wrap=True)
     if write:

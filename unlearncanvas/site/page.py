@@ -130,7 +130,7 @@ class Page:
 
 
 def _own(name: str) -> str:
-    return (files(TEMPLATES) / "templates" / name).read_text()
+    return (files(TEMPLATES) / "templates" / name).read_text(encoding="utf-8")
 
 
 def _safe(text: str) -> Any:

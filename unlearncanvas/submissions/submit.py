@@ -208,4 +208,4 @@ def _shrink(picture: Path, place: Path) -> None:
 def _config(eraser: str) -> str:
     if eraser not in names("erasers"):
         return ""
-    return (CONFIG_DIR / "erasers" / f"{eraser}.yaml").read_text()
+    return (CONFIG_DIR / "erasers" / f"{eraser}.yaml").read_text(encoding="utf-8")

@@ -88,4 +88,4 @@ def _kept_id(folder: Path) -> str:
     path = folder / KEPT
     if not path.exists():
         path.write_text(secrets.token_hex(4) + "\n")
-    return path.read_text().strip()
+    return path.read_text(encoding="utf-8").strip()
