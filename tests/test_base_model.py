@@ -159,3 +159,19 @@ def test_a_model_in_a_folder_of_a_cached_repository(tiny_base, tmp_path, monkeyp
         load_base("NormalUhr/UnlearnCanvas-ckpts/diffusion/other")
     with pytest.raises(ValueError, match="HF_HUB_OFFLINE is set and it is not in the cache"):
         load_base("someone/else/folder")
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_a_model_of_the_hub_is_downloaded_only_if_it_may(monkeypatch, download):
+    asked = []
+
+    def refuse(*args, **kwargs):
+        asked.append(kwargs["local_files_only"])
+        raise LocalEntryNotFoundError("not here")
+
+    monkeypatch.setattr(base_model, "snapshot_download", refuse)
+    monkeypatch.setattr(base_model.StableDiffusionPipeline, "download", refuse)
+    for name in ("owner/name", "owner/name/folder"):
+        with pytest.raises(ValueError, match="in the cache"):
+            load_base(name, download=download)
+    assert asked == [not download] * 2

@@ -131,7 +131,8 @@ def test_dry_run_draws_nothing(tmp_path):
         ),
         (
             ("--protocol", "unlearncanvas", "--eraser", "ca", "--tier", "smoke"),
-            ["UFE a model 3,200, and 100,000 for images to learn from"],
+            ["UFE a model 3,200, and 100,000 for images to learn from",
+             "about 106,400 UFE to erase"],
         ),
         (
             ("--protocol", "backdoor-sd", "--eraser", "skd", "--known", "0.5"),

@@ -13,9 +13,11 @@ from tests.small_exam import ESD_SETTINGS, write_protocol
 from unlearncanvas.backdoors.bench import make_backdoor_plan
 from unlearncanvas.backdoors.results import read_backdoor_results
 from unlearncanvas.bench import app
+from unlearncanvas.config import parse_overrides
 from unlearncanvas.options import make_plan, pick_device
 from unlearncanvas.site.attacks import commands_of
 from unlearncanvas.site.collect import collect
+from unlearncanvas.site.command import set_options
 from unlearncanvas.sources import SHIPPED
 
 DOCS = Path(__file__).parent.parent / "docs" / "results"
@@ -107,6 +109,16 @@ def test_the_commands_of_an_attack_make_its_plan_again(tmp_path, monkeypatch):
         assert plan.whole.digest == results.protocol_digest
         assert json.loads(json.dumps(plan.erasers[0].settings)) == row.settings
         assert [item.name for item in plan.attacks] == [results.attacks[0].attack]
+
+
+def test_settings_are_written_as_they_are_read():
+    settings = {
+        "none": None, "flag": True, "text": "null", "number": "1e-5", "small": 1e-5, "empty": "",
+        "words": ["calm", "yes", "a, b"], "prompt": "{words} Style: 'x'", "nested": {"a": [None]},
+    }  # fmt: skip
+    words = shlex.split(shlex.join(set_options(settings)))
+    assert words[::2] == ["--set"] * len(settings)
+    assert parse_overrides(words[1::2]) == settings
 
 
 def test_erasers_of_different_settings_have_commands_of_their_own():

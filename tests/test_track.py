@@ -196,7 +196,8 @@ def test_every_erase_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
         assert (run["group"], run["config"]["erase_seed"]) == ("mine", int(seed))
         last = run["history"][-1]
         assert last["style/fid_minicanvas"] == pytest.approx(row.scores["fid_minicanvas"].value)
-        assert f"style-Mosaic-seed{seed}/sheet/_type" in last
+        sheets = {key.split("/")[0] for key in last if key.endswith("sheet/_type")}
+        assert sheets == {f"style-Mosaic-seed{seed}"}
         assert [step["erase_step"] for step in run["history"] if "erase_step" in step] == [0.0]
         names = {name for _, files in run["artifacts"] for name in files}
         assert names == {f"{path.parent.name}/results.json", f"style-Mosaic-seed{seed}/result.json"}
