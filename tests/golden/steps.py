@@ -91,6 +91,8 @@ STEPS = {
     "ediff": Step("ediff", IMAGES),
     "ediff-object": Step("ediff", IMAGES, target="object"),
     "ediff-as-released": Step("ediff", {**IMAGES, **RELEASED}),
+    "ediff-cosine": Step("ediff", {**IMAGES, "rule": "cosine"}),
+    "ediff-fixed": Step("ediff", {**IMAGES, "rule": "fixed", "lam": 0.1}),
     "ediff-sd15": Step("ediff", IMAGES, "sd15"),
     "shs": Step("shs", SHS),
     "shs-trimmed-full": Step("shs", {**SHS, "trimmed": "full"}),
