@@ -40,6 +40,7 @@ def test_a_run_ends_with_its_table_whatever_it_is_called(finished):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.isascii()
     assert done.stdout.count(f" {NAME} ") >= 2
+    assert NAME.replace("[b]", "") not in done.stdout
     (path,) = out.glob("small/my*/smoke/results.json")
     assert f"results   {path}" in done.stdout
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from unlearncanvas.backdoors.results import BackdoorResults, read_backdoor_results
-from unlearncanvas.digest import digest_json
 from unlearncanvas.json_file import read_json
 from unlearncanvas.plan import BASELINES, CUSTOM
 from unlearncanvas.results import Row, RunResults, read_results
+from unlearncanvas.site.alike import evidence, shortest
 from unlearncanvas.site.command import changed, regenerate, rules_of
 from unlearncanvas.site.registry import About, about
 from unlearncanvas.types import Result, Score
@@ -183,20 +183,10 @@ def _named(entries: Sequence[Entry]) -> dict[str, Entry]:
             for other in entries
             if (other.label, other.settings) == (entry.label, entry.settings)
         ]
-        place = [f"in {_shortest(entry.source, same)}"] if len(same) > 1 else []
+        place = [f"in {shortest(entry.source, same)}"] if len(same) > 1 else []
         label = ", ".join([entry.label, *differing, *place])
         named[label] = replace(entry, label=label)
     return named
-
-
-def _shortest(path: Path, paths: Sequence[Path]) -> str:
-    """As many of the last folders of a path as it takes to tell it from others."""
-    tails = [
-        {Path(*other.with_suffix("").parts[-length:]) for other in paths}
-        for length in range(1, len(path.parts) + 1)
-    ]
-    length = next(place for place, tail in enumerate(tails, 1) if len(tail) == len(paths))
-    return Path(*path.with_suffix("").parts[-length:]).as_posix()
 
 
 def _files(place: Path) -> list[Path]:
@@ -241,7 +231,7 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
         first = next(iter(own.values()), None)
         settings = {} if first is None else changed(eraser, first, rules)
         rows: dict[str, Row] = {row.kind: row for row in run.rows if row.label == label}
-        key = f"{label} {settings} {_evidence(rows, own)}"
+        key = f"{label} {settings} {evidence(rows, own)}"
         entries[key] = Entry(
             label=label,
             settings=settings,
@@ -255,16 +245,6 @@ def _entries(path: Path, run: RunResults, trust: Trust) -> dict[str, Entry]:
             source=path,
         )
     return entries
-
-
-def _evidence(rows: Mapping[str, Row], results: Mapping[str, Result]) -> str:
-    """What two runs of an eraser must share to be one: the erased models and their scores."""
-    models = sorted((target, result.artefact_digest) for target, result in results.items())
-    scores = {
-        kind: {name: score.value for name, score in row.scores.items()}
-        for kind, row in rows.items()
-    }
-    return digest_json([models, scores])
 
 
 def _label(result: Result, run: RunResults) -> str:
