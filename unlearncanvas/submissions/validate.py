@@ -40,7 +40,7 @@ MAX_FILES, MAX_FILE, MAX_BUNDLE = 5_000, 2_000_000_000, 20_000_000_000
 MAX_TEXT, MAX_TABLE = 20_000_000, 2_000_000_000
 """Bytes of a JSON or YAML file; of a table once it is decompressed."""
 EXACT = 1e-9
-ROUNDING = 1e-6
+ROUNDING = 1e-5
 """Relative, for FID and KID: sums of floating-point numbers come out differently elsewhere."""
 LINE = 10
 """Reasons that are listed of one kind."""
