@@ -3,9 +3,11 @@
 import pickle
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -87,6 +89,21 @@ def test_what_fails_three_times_is_named_and_the_rest_goes_on(cluster, tmp_path,
     assert not Path(tempfile.gettempdir(), one.scratch).exists()
 
 
+def begins_a_task(node, scratch, seconds=20):
+    """Wait for a worker of a node to get the erased model of its next task; False if none does."""
+    raylet = node.all_processes["raylet"][0].process.pid
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for path in scratch.glob("worker-*/**/erased.safetensors"):
+            pid = int(path.relative_to(scratch).parts[0].removeprefix("worker-"))
+            with suppress(psutil.NoSuchProcess, FileNotFoundError):  # it ended just now
+                new = time.time() - path.stat().st_mtime < 1
+                if new and psutil.Process(pid).ppid() == raylet:
+                    return True
+        time.sleep(0.05)
+    return False
+
+
 @quiet
 @pytest.mark.slow
 def test_a_killed_node_costs_its_chunks_and_no_digit(cluster, tmp_path, monkeypatch, caplog):
@@ -97,15 +114,16 @@ def test_a_killed_node_costs_its_chunks_and_no_digit(cluster, tmp_path, monkeypa
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as Ray's workers have
     alone = bench(protocol, tmp_path / "alone")
     assert alone.returncode == 0, alone.stderr
-    seen, most = [], [0]
+    seen, most, killed = [], [0], []
 
     def kill_after_three(work: Work) -> None:
         seen.append(work)
-        for worker in Path(tempfile.gettempdir(), one.scratch).glob("worker-*"):
+        scratch = Path(tempfile.gettempdir(), one.scratch)
+        for worker in scratch.glob("worker-*"):
             most[0] = max(most[0], len(list(worker.rglob("erased.safetensors"))))
-        if len(seen) == 3:
-            time.sleep(0.3)  # both nodes have their next task by now, and have not done it
+        if len(seen) >= 3 and not killed and begins_a_task(second, scratch):
             nodes.remove_node(second, allow_graceful=False)
+            killed.append(second)
 
     one = driver(
         protocol, tmp_path / "runs", "esd", settings=ESD_SETTINGS[1::2], address=nodes.address,
@@ -114,6 +132,7 @@ def test_a_killed_node_costs_its_chunks_and_no_digit(cluster, tmp_path, monkeypa
     assert one.run() == []
     assert most == [1]  # a worker keeps the erased model of its task, and no other
     assert not Path(tempfile.gettempdir(), one.scratch).exists()
+    assert killed
     assert "failed and runs again" in caplog.text
     assert len([work for work in seen if work.seed is not None]) == 10
     threads = torch.get_num_threads()
