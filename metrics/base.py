@@ -1,4 +1,4 @@
-"""The contract every metric keeps."""
+"""The interface of metrics."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from unlearncanvas.types import Question, Score
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(ABC):
-    """Reads the answers of one erased model; its fields are its settings.
+    """Scores the predictions for one erased model; its fields are its settings.
 
     Attributes:
         heading: Heading of its column in every table, without the arrow; empty: its config's name.
-        digits: Digits after the point in tables; None: fewer of large values.
+        digits: Decimal places in tables; None: fewer for larger values.
         unit: Unit of the value.
         higher_is_better: Direction.
-        on_target: Whether it reads the target's own cells alone, so that no two targets share any.
+        on_target: Whether it reads only the target's own cells, which no two targets share.
         needs_reference: Whether it compares with features of real images.
-        extractor: What makes the features that it compares; None where it needs none.
+        extractor: Name of the feature extractor; None if it compares no features.
     """
 
     heading: ClassVar[str] = ""
@@ -35,7 +35,7 @@ class Metric(ABC):
 
     @property
     def label(self) -> str:
-        """The heading, with the settings that tell it from others of its class."""
+        """The heading, with the settings that distinguish it from others of its class."""
         return self.heading
 
     @abstractmethod
@@ -43,5 +43,5 @@ class Metric(ABC):
         """Return the score.
 
         Raises:
-            ValueError: Where the answers leave it undefined.
+            ValueError: If the score is undefined for these predictions.
         """

@@ -3,7 +3,7 @@
     FID = |m_g - m_r|^2 + tr(S_g + S_r - 2 (S_g S_r)^(1/2))
 
 with mean m and covariance S of the generated (g) and the real (r) features. >= 0, lower is better.
-Biased upwards for small n: compare at equal n, and with the floors beside it.
+Biased upwards for small n: compare at equal n, and beside the value of real against real images.
 
 Source: Heusel et al. 2017 (arXiv 1706.08500), equation 6; torchmetrics' implementation in float64.
 The extractor is named by the metric's config; on the mini canvas it is the protocol's two
@@ -39,7 +39,7 @@ class FrechetDistance(Metric):
 
     @property
     def label(self) -> str:
-        """The heading, with torchvision's network where it is not the usual one."""
+        """The heading, with the network if it is torchvision's."""
         other = self.extractor == "inception_torchvision"
         return f"{self.heading} (torchvision)" if other else self.heading
 
@@ -61,7 +61,7 @@ class FrechetDistance(Metric):
 
 
 class PassFeatures(torch.nn.Module):
-    """The extractor torchmetrics asks for, where the features are there already."""
+    """The extractor that torchmetrics requires, for features that are computed already."""
 
     def __init__(self, num_features: int) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
 """IRA, in-domain retain accuracy: are the other styles (or objects) still drawn?
 
-    IRA = share of images asked for s, s not in {s*, Photo}, with f(x) = s
+    IRA = proportion of images requested with s, s not in {s*, Photo}, with f(x) = s
 
-for a style target s* and the style detector f; for an object target all other objects, in every
-style. In [0, 100] %, higher is better.
+for a style target s* and the style detector f; for an object target all other objects, in all
+styles. In [0, 100] %, higher is better.
 
 Source: Zhang et al. 2024 (arXiv 2402.11846), section 4; the plain style is left out, as the authors
 state in UnlearnCanvas issue 13 ("the other 49 styles").
@@ -12,17 +12,17 @@ state in UnlearnCanvas issue 13 ("the other 49 styles").
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from metrics.share import Counted, ShareMetric, matches, target_domain
+from metrics.proportion import Outcomes, ProportionMetric, matches, target_domain
 from unlearncanvas.types import Question
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class InDomainRetainAccuracy(ShareMetric):
-    """Share of the other concepts' images in which the same detector finds what was asked for.
+class InDomainRetainAccuracy(ProportionMetric):
+    """Proportion of the other concepts' images in which the same detector finds the request.
 
     Attributes:
-        with_plain_style: Count the plain style, too, another reading of the published text.
+        with_plain_style: Include the plain style: the other reading of the published text.
     """
 
     heading: ClassVar[str] = "IRA"
@@ -31,14 +31,14 @@ class InDomainRetainAccuracy(ShareMetric):
 
     @property
     def label(self) -> str:
-        """The heading, with the reading of the text."""
+        """The heading, with the reading of the published text."""
         return f"{self.heading} with Photo" if self.with_plain_style else self.heading
 
-    def counted(self, question: Question) -> Counted:
+    def outcomes(self, question: Question) -> Outcomes:
         """Return the images without the target and, for styles, without the plain one."""
         domain = target_domain(question)
         asked = question.answers.asked(domain)
         keep = asked != question.target.name
         if domain == "style" and not self.with_plain_style:
             keep &= asked != question.plain_style
-        return Counted(keep, matches(question.answers, domain))
+        return Outcomes(keep, matches(question.answers, domain))

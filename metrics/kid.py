@@ -9,12 +9,13 @@ its subsets from the global generator, so that one is forked and seeded here.
 """
 
 import warnings
-from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from metrics.base import Metric
@@ -30,8 +31,8 @@ class KernelDistance(Metric):
     """Kernel distance between the generated and the real images of the retained cells.
 
     Attributes:
-        subset_size: Images a subset, of each side; part of the recipe.
-        num_subsets: Subsets, drawn with a fixed seed.
+        subset_size: Images per subset and side, >= 2.
+        num_subsets: Number of subsets, drawn with a fixed seed.
     """
 
     heading: ClassVar[str] = "KID x1000"
@@ -41,12 +42,8 @@ class KernelDistance(Metric):
     needs_reference: ClassVar[bool] = True
 
     extractor: str = "detectors"
-    subset_size: int = 50
-    num_subsets: int = 50
-
-    def __post_init__(self) -> None:
-        if self.subset_size < 2 or self.num_subsets < 1:
-            raise ValueError("KID needs subset_size >= 2 and num_subsets >= 1")
+    subset_size: Annotated[int, Field(ge=2)] = 50
+    num_subsets: PositiveInt = 50
 
     def compute(self, question: Question) -> Score:
         """Return KID x 1000, with a jackknife over the cells of the generated images."""
@@ -87,7 +84,7 @@ def kernel_distance(
             f"got {len(generated)} and {len(real)}"
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that it keeps all features in memory
+        warnings.simplefilter("ignore", UserWarning)  # it says that it keeps all features in memory
         metric = KernelInceptionDistance(
             feature=PassFeatures(real.shape[1]),
             subsets=num_subsets,

@@ -1,15 +1,15 @@
-"""Two erasers on the same images: distances of pairs, differences of shares and their tests.
+"""Two erasers on the same cells and seeds: distances of pairs, differences of proportions, tests.
 
     difference = mean(a_i - b_i),  i over the same cells and seeds
     t = mean(d_c) / (sd(d_c) / sqrt(cells)),  with cells - 1 degrees of freedom
 
-with d_c the mean difference in cell c. Images of one cell are alike, so that a test which takes
-every image for itself (McNemar's) finds differences where there are none. The interval adds up the
-squared distances to the ends of both shares' intervals, less what the cells have in common: near 0
-or 100 % the differences of the cells that were drawn say too little of others.
+with d_c the mean difference in cell c. Images of one cell are correlated, so a test that treats
+images as independent (McNemar's) rejects too often. The interval adds the squared distances to the
+bounds of both proportions' intervals, less the covariance of the cells: near 0 or 100 % the spread
+of the observed differences underestimates that of new cells.
 
 Source: Donner & Klar 2000, Design and Analysis of Cluster Randomization Trials, section 6.2, the
-test; Newcombe 1998, Statistics in Medicine 17(22), method 10, the interval, here with the shares'
+test; Newcombe 1998, Statistics in Medicine 17(22), method 10, the interval, here with the
 intervals of :mod:`metrics.intervals` and the correlation of cells. Size: docs/intervals.md.
 """
 
@@ -20,17 +20,17 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from scipy.special import stdtr
 
-from metrics.intervals import Ends, Interval, grid, share_ends
+from metrics.intervals import Bounds, Interval, grid, proportion_bounds
 
 
 class Difference(NamedTuple):
-    """How two shares of the same images differ.
+    """The difference of two proportions over the same images.
 
     Attributes:
         value: First minus second, in [-1, 1].
         interval: Its 95 % interval.
-        p_value: Of the hypothesis that there is no difference; never below 2 to the power of 1 -
-            the number of cells, what an exchange of the names in every cell would give.
+        p_value: Of the null hypothesis of no difference; at least 2 to the power of 1 - cells, the
+            smallest p-value of the sign-flip test over cells.
     """
 
     value: float
@@ -45,7 +45,7 @@ def paired_difference(
     cells: Sequence[Hashable],
     seeds: Sequence[int],
 ) -> Difference:
-    """Return the difference of two shares over the same images.
+    """Return the difference of two proportions over the same images.
 
     Raises:
         ValueError: If not every cell has every seed exactly once.
@@ -53,35 +53,35 @@ def paired_difference(
     tables = grid(first, cells, seeds), grid(second, cells, seeds)
     return Difference(
         (int(first.sum()) - int(second.sum())) / len(first),
-        difference_ends(*tables).interval(),
+        difference_bounds(*tables).interval(),
         float(difference_p(*tables)),
     )
 
 
-def difference_ends(
+def difference_bounds(
     first: Float[np.ndarray, "*many cell seed"], second: Float[np.ndarray, "*many cell seed"]
-) -> Ends:
-    """Return the interval of the difference of two shares over the same cells and seeds."""
-    shares = [table.mean(axis=(-2, -1)) for table in (first, second)]
-    one, two = share_ends(first), share_ends(second)
-    apart = [
-        table.mean(axis=-1) - share[..., None]
-        for table, share in zip((first, second), shares, strict=True)
+) -> Bounds:
+    """Return the interval of the difference of two proportions over the same cells and seeds."""
+    proportions = [table.mean(axis=(-2, -1)) for table in (first, second)]
+    one, two = proportion_bounds(first), proportion_bounds(second)
+    deviations = [
+        table.mean(axis=-1) - proportion[..., None]
+        for table, proportion in zip((first, second), proportions, strict=True)
     ]
-    squares = [np.square(part).sum(axis=-1) for part in apart]
-    together = (apart[0] * apart[1]).sum(axis=-1)
+    squares = [np.square(part).sum(axis=-1) for part in deviations]
+    products = (deviations[0] * deviations[1]).sum(axis=-1)
     scale = np.sqrt(squares[0] * squares[1])
-    alike = np.divide(together, scale, out=np.zeros_like(scale), where=scale > 0)
+    correlation = np.divide(products, scale, out=np.zeros_like(scale), where=scale > 0)
 
-    value = shares[0] - shares[1]
+    value = proportions[0] - proportions[1]
     below, above = (
-        np.sqrt(np.maximum(0.0, left**2 - 2 * alike * left * right + right**2))
+        np.sqrt(np.maximum(0.0, left**2 - 2 * correlation * left * right + right**2))
         for left, right in (
-            (shares[0] - one.low, two.high - shares[1]),
-            (one.high - shares[0], shares[1] - two.low),
+            (proportions[0] - one.low, two.high - proportions[1]),
+            (one.high - proportions[0], proportions[1] - two.low),
         )
     )
-    return Ends(value - below, value + above)
+    return Bounds(value - below, value + above)
 
 
 def difference_p(

@@ -1,4 +1,4 @@
-"""What networks trained on photographs say of images: LPIPS of pairs, CLIP of image and caption.
+"""Scores of networks trained on photographs: LPIPS of image pairs, CLIP of image and caption.
 
     LPIPS(x, y) = sum over layers l of the mean over places of w_l (f_l(x) - f_l(y))^2
     CLIP(x, c)  = 100 max(0, cos(image(x), text(c)))
@@ -31,7 +31,7 @@ class Lpips:
         """Load torchmetrics' LPIPS; torchvision's backbone is in torch's cache or downloaded.
 
         Raises:
-            ValueError: If it cannot be had.
+            ValueError: If its weights are neither cached nor downloadable.
         """
         try:
             metric = LearnedPerceptualImagePatchSimilarity(net_type=backbone, normalize=True)
@@ -60,13 +60,13 @@ class Lpips:
 
 @final
 class ClipScore:
-    """Agreement of an image with a caption."""
+    """Similarity of image and caption."""
 
     def __init__(self, name: str, device: torch.device) -> None:
         """Load a CLIP, a folder or from the Hub.
 
         Raises:
-            ValueError: If it cannot be had.
+            ValueError: If its weights are neither cached nor downloadable.
         """
         try:
             self._model = CLIPModel.from_pretrained(name).eval().requires_grad_(False).to(device)
@@ -86,16 +86,16 @@ class ClipScore:
         """Return the score of each image, in [0, 100], with its caption."""
         scores = []
         for rows in _batches(len(images)):
-            given = self._processor(
+            inputs = self._processor(
                 images=[Image.fromarray(image) for image in images[rows]],
                 text=list(captions[rows]),
                 return_tensors="pt",
                 padding=True,
                 truncation=True,
             ).to(self._device)
-            seen = self._model(**given)
-            agreement = (seen.image_embeds * seen.text_embeds).sum(dim=1)
-            scores.append(100 * agreement.clamp(min=0))
+            outputs = self._model(**inputs)
+            similarity = (outputs.image_embeds * outputs.text_embeds).sum(dim=1)
+            scores.append(100 * similarity.clamp(min=0))
         return torch.cat(scores).double().cpu().numpy()
 
 

@@ -1,4 +1,4 @@
-"""Features of the retained cells, generated and real, in equal number a cell."""
+"""Features of the retained cells, generated and real, as many of each per cell."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ class FeaturePair(NamedTuple):
 
 
 def retained_features(question: Question, extractor: str) -> FeaturePair:
-    """Return an extractor's features of all cells that do not show the target.
+    """Return an extractor's features of all cells without the target.
 
     Raises:
-        ValueError: If features are missing, or a cell has not as many real images as generated.
+        ValueError: If features are missing, or a cell has unequal numbers of images.
     """
     answers, reference = question.answers, question.reference
     if extractor not in answers.features or reference is None:

@@ -4,8 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import permutation_test
 
-from metrics.intervals import jackknife_cells, share_ends, target_ends
+from metrics.intervals import jackknife_cells, proportion_bounds, target_bounds
 from metrics.paired import difference_p
 from unlearncanvas.coverage import before
 from unlearncanvas.coverage.__main__ import DATA, PAGE
@@ -35,7 +36,7 @@ def test_a_share_is_covered_where_whole_cells_fail(size, share, by_cell):
     """1,000 evaluations: 0.7 points of Monte Carlo error."""
     rng = np.random.default_rng(7)
     drawn = images(rng, 1000, size, share, by_cell=by_cell, by_seed=0.0).table
-    assert 92 <= covered(share_ends(drawn), share) <= 99.5
+    assert 92 <= covered(proportion_bounds(drawn), share) <= 99.5
     if size == (10, 5):
         assert covered(before.bootstrap_share(drawn), share) < 88
 
@@ -43,7 +44,7 @@ def test_a_share_is_covered_where_whole_cells_fail(size, share, by_cell):
 def test_few_targets_are_covered():
     draw, mean = TARGETS["beta(8, 2)"]
     values = draw(np.random.default_rng(7), (1000, 5))
-    assert 92.5 <= covered(target_ends(values, percent=True), mean) <= 97.5
+    assert 92.5 <= covered(target_bounds(values, percent=True), mean) <= 97.5
     assert covered(before.bootstrap_targets(values), mean) < 86
 
 
@@ -65,6 +66,19 @@ def test_the_paired_test_has_the_size_that_it_says():
     rng = np.random.default_rng(7)
     first, second = ((rng.random((2000, 10, 5)) < 0.8) * 1.0 for _ in range(2))
     assert 0.03 < np.mean(difference_p(first, second) <= 0.05) < 0.065
+
+
+def test_the_sign_flips_of_ten_cells_are_scipys():
+    change = np.random.default_rng(7).integers(-2, 3, size=(20, 10)) / 2
+    expected = permutation_test(
+        (change, np.zeros_like(change)),
+        lambda one, two, axis: (one - two).sum(axis=axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+        vectorized=True,
+        axis=1,
+    ).pvalue
+    assert before.sign_flip(change) == pytest.approx(expected)
 
 
 def test_every_table_has_its_columns():

@@ -11,7 +11,7 @@ from unlearncanvas.headings import Heading, heading_of, interval_text, value_tex
 from unlearncanvas.results import read_results
 from unlearncanvas.types import Score
 
-NAME = "plain_share_loud"
+NAME = "plain_proportion_loud"
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def registry(tmp_path, monkeypatch):
     folder = tmp_path / "configs"
     shutil.copytree(config.CONFIG_DIR, folder)
     (folder / "metrics" / f"{NAME}.yaml").write_text(
-        "class: tests.plain_share.PlainShare\nloud: true\n"
+        "class: tests.plain_proportion.PlainProportion\nloud: true\n"
     )
     monkeypatch.setattr(config, "CONFIG_DIR", folder)
     return folder

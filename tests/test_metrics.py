@@ -11,7 +11,7 @@ from metrics.cross_domain_retain_accuracy import CrossDomainRetainAccuracy
 from metrics.fid import FrechetDistance, frechet_distance
 from metrics.in_domain_retain_accuracy import InDomainRetainAccuracy
 from metrics.kid import KernelDistance, kernel_distance
-from metrics.share import accuracy
+from metrics.proportion import accuracy
 from metrics.target_cross_domain_accuracy import TargetCrossDomainAccuracy
 from metrics.unlearning_accuracy import UnlearningAccuracy
 from unlearncanvas.types import Answers, Cell, Concept, Question, Reference
@@ -207,7 +207,7 @@ def test_fid_and_kid_refuse_what_they_cannot_compare():
         frechet_distance(real[:1], real)
     with pytest.raises(ValueError, match="at least 50 images"):
         kernel_distance(real[:10], real, subset_size=50, num_subsets=1)
-    with pytest.raises(ValueError, match="subset_size >= 2"):
+    with pytest.raises(ValueError, match="greater than or equal to 2"):
         KernelDistance(subset_size=1)
 
 

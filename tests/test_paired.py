@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from metrics.intervals import share_ends
-from metrics.paired import difference_ends, difference_p, paired_difference
+from metrics.intervals import proportion_bounds
+from metrics.paired import difference_bounds, difference_p, paired_difference
 
 
 def test_a_difference_is_tested_over_cells():
@@ -27,14 +27,17 @@ def test_cells_that_are_hard_for_both_make_the_interval_narrow():
     rng = np.random.default_rng(0)
     hard = rng.normal(size=(40, 1))
     first, second = ((rng.random((40, 2)) < 1 / (1 + np.exp(-2 * hard))) * 1.0 for _ in range(2))
-    (p, q), (a, b) = (first.mean(), second.mean()), (share_ends(first), share_ends(second))
+    (p, q), (a, b) = (
+        (first.mean(), second.mean()),
+        (proportion_bounds(first), proportion_bounds(second)),
+    )
     r = np.corrcoef(first.mean(axis=1), second.mean(axis=1))[0, 1]
     assert r > 0.4
     low = p - q - np.sqrt((p - a.low) ** 2 - 2 * r * (p - a.low) * (b.high - q) + (b.high - q) ** 2)
     high = (
         p - q + np.sqrt((a.high - p) ** 2 - 2 * r * (a.high - p) * (q - b.low) + (q - b.low) ** 2)
     )
-    assert difference_ends(first, second).interval() == pytest.approx((low, high))
+    assert difference_bounds(first, second).interval() == pytest.approx((low, high))
 
 
 def test_p_is_the_t_tests_over_many_cells():

@@ -14,6 +14,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.in_process import run
 from tests.small_exam import ESD_SETTINGS, write_protocol
+from unlearncanvas.export import markdown_text
 from unlearncanvas.results import read_results
 from unlearncanvas.site.collect import collect
 from unlearncanvas.site.columns import columns_of
@@ -104,7 +105,8 @@ def test_tables_for_papers_hold_the_numbers_of_the_results(page, runs):
     assert all(line.count("&") == len(columns) for line in tex.splitlines() if "&" in line)
     assert r"esd, lr=0.001 &" in tex
     markdown = (page / "report.md").read_text()
-    assert markdown.count("\n| `") == 5
+    assert all(f"\n| {markdown_text(label)} | " in markdown for label in board.entries)
+    assert "esd, lr=0.001: `python -m unlearncanvas.bench --eraser esd" in markdown
     assert "## small · 3 targets · 2 seeds" in markdown
 
 

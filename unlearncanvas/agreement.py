@@ -1,26 +1,18 @@
-"""Does the small exam rank erasers as the published table does, the fast one as the whole one?
+"""Spearman's rank correlation between two sets of rows, over the erasers that both have."""
 
-    unlearncanvas agreement runs/mini/*/quick/results.json
-    unlearncanvas agreement runs/mini-fast/*/full/results.json --against docs/results/mini-full.json
-
-Spearman's rank correlation between two sets of rows, for UA, IRA and CRA of styles and objects,
-with a bootstrap interval over the erasers, and the mean absolute difference of each score. Nine
-rows give wide intervals, and the published rows have defects of their own, which are printed, too.
-"""
-
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import typer
 from jaxtyping import Float
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from scipy.stats import DegenerateDataWarning, bootstrap, pearsonr, rankdata
 
 from unlearncanvas.config import CONFIG_DIR, read_yaml
+from unlearncanvas.export import Column, Table
 from unlearncanvas.plan import BASELINES
+from unlearncanvas.results import read_results
 
 PARTS = {
     "UA": "unlearning_accuracy",
@@ -29,7 +21,6 @@ PARTS = {
 }
 RESAMPLES = 10_000
 _KINDS = ("style", "object")
-console = Console(emoji=False)
 
 
 class Correlation(NamedTuple):
@@ -44,13 +35,13 @@ Scores = dict[tuple[str, str], dict[str, float]]
 """UA, IRA and CRA in percent, by eraser and kind of target."""
 
 
-class Other(NamedTuple):
-    """What our scores are compared with.
+class Ranking(NamedTuple):
+    """Rows to correlate with.
 
     Attributes:
-        title: What it is.
-        scores: Its scores.
-        notes: A line for each eraser; empty where there is nothing to say.
+        title: Where the rows come from.
+        scores: The scores of the rows.
+        notes: A caveat by eraser; empty where there is none.
     """
 
     title: str
@@ -58,106 +49,101 @@ class Other(NamedTuple):
     notes: Mapping[str, str]
 
 
-def agreement(
-    results: Annotated[list[Path], typer.Argument(help="results.json files of our runs.")],
-    against: Annotated[
-        Path | None,
-        typer.Option(help="Another results.json, e.g. the whole exam's; default: the paper's."),
-    ] = None,
-) -> None:
-    """Compare the ranking of erasers with the published table's, or with another run's."""
-    other = _published() if against is None else Other(str(against), _measured([against]), {})
-    ours = _measured(results)
-    shared = [
-        name
-        for name in dict.fromkeys(name for name, _ in other.scores)
-        if name not in BASELINES
-        and all((name, kind) in ours and (name, kind) in other.scores for kind in _KINDS)
-    ]
-    if len(shared) < 3:
-        raise ValueError(
-            f"a ranking needs three erasers that both have, found {', '.join(shared) or 'none'}"
-        )
-    console.print(_table(ours, other, shared))
-    if other.notes:
-        console.print("the published rows, as far as is known:")
-    for name in shared if other.notes else ():
-        console.print(f"  {name:6} {other.notes[name]}", markup=False)
-
-
-def _table(ours: Scores, other: Other, shared: Sequence[str]) -> Table:
-    table = Table(title=f"ours (theirs) · {other.title}")
-    headings = [(kind, part) for kind in _KINDS for part in PARTS]
-    table.add_column("eraser")
-    for kind, part in headings:
-        table.add_column(f"{kind} {part}", justify="right")
-    for name in shared:
-        pairs = [
-            (ours[name, kind][part], other.scores[name, kind][part]) for kind, part in headings
-        ]
-        table.add_row(escape(name), *(f"{one:.1f} ({two:.1f})" for one, two in pairs))
-    correlations, gaps = [], []
-    for kind, part in headings:
-        one = np.array([ours[name, kind][part] for name in shared])
-        two = np.array([other.scores[name, kind][part] for name in shared])
-        correlations.append(_cell(rank_correlation(one.tolist(), two.tolist())))
-        gaps.append(f"{np.abs(one - two).mean():.1f}")
-    table.add_section()
-    table.add_row("Spearman", *correlations)
-    table.add_row("mean gap", *gaps)
-    return table
-
-
-def _published() -> Other:
-    """The published table, which nobody has reproduced."""
+def published() -> Ranking:
+    """Return the rows of the paper's table, which are not reproduced."""
     table = read_yaml(CONFIG_DIR / "published" / "unlearncanvas.yaml")
-    scores = {
+    scores: Scores = {
         (name, kind): {part: row[kind][metric] for part, metric in PARTS.items()}
         for name, row in table["rows"].items()
         for kind in _KINDS
     }
     notes = {name: row["caveat"] for name, row in table["rows"].items()}
-    return Other(f"{table['source']}, as published, not reproduced", scores, notes)
+    return Ranking(f"{table['source']}, as published, not reproduced", scores, notes)
 
 
-def _measured(paths: Sequence[Path]) -> Scores:
-    """Our scores by eraser and kind."""
-    from unlearncanvas.results import read_results
-
-    return {
+def measured(paths: Sequence[Path]) -> Ranking:
+    """Return the rows of ``results.json`` files."""
+    scores: Scores = {
         (row.label, row.kind): {part: row.scores[name].value for part, name in PARTS.items()}
         for path in paths
         for row in read_results(path).rows
     }
+    return Ranking(", ".join(map(str, paths)), scores, {})
 
 
-def rank_correlation(one: Sequence[float], two: Sequence[float]) -> Correlation | None:
-    """Return Spearman's correlation with a bootstrap interval; None where a side is constant.
+def shared_erasers(first: Ranking, second: Ranking) -> list[str]:
+    """Return the erasers, baselines left out, that both have for both kinds of targets.
+
+    Raises:
+        ValueError: If there are fewer than three.
+    """
+    shared = [
+        name
+        for name in dict.fromkeys(name for name, _ in second.scores)
+        if name not in BASELINES
+        and all((name, kind) in side.scores for side in (first, second) for kind in _KINDS)
+    ]
+    if len(shared) < 3:
+        raise ValueError(
+            f"a ranking needs three erasers that both have, found {', '.join(shared) or 'none'}"
+        )
+    return shared
+
+
+def correlation_table(first: Ranking, second: Ranking, erasers: Sequence[str]) -> Table:
+    """Return both scores of each eraser, and for each column Spearman and the mean gap."""
+    keys = [(kind, part) for kind in _KINDS for part in PARTS]
+    one, two = (
+        np.array([[side.scores[name, kind][part] for name in erasers] for kind, part in keys])
+        for side in (first, second)
+    )
+    pairs = [
+        [f"{ours:.1f} ({theirs:.1f})" for ours, theirs in zip(*row, strict=True)]
+        for row in zip(one.T, two.T, strict=True)
+    ]
+    correlations = [_text(rank_correlation(*sides)) for sides in zip(one, two, strict=True)]
+    gaps = [f"{gap:.1f}" for gap in np.abs(one - two).mean(axis=1)]
+    return Table(
+        title=f"ours (theirs) · {second.title}",
+        columns=[Column("eraser", "left"), *(Column(f"{kind} {part}") for kind, part in keys)],
+        rows=[
+            *([name, *row] for name, row in zip(erasers, pairs, strict=True)),
+            ["Spearman", *correlations],
+            ["mean gap", *gaps],
+        ],
+        caption="[low, high]: 95 %, bootstrap over the erasers",
+    )
+
+
+def rank_correlation(
+    one: Float[np.ndarray, " n"], two: Float[np.ndarray, " n"]
+) -> Correlation | None:
+    """Return Spearman's correlation with a bootstrap interval; None if a side is constant.
 
     Resamples in which a side is constant have no correlation and are left out.
     """
-    pairs = np.array([one, two], dtype=np.float64)
-    value = float(_spearman(pairs))
-    if np.isnan(value):
-        return None
-    draw = np.random.default_rng(0).integers(len(one), size=(RESAMPLES, len(one)))
-    values = _spearman(pairs[:, draw])
-    low, high = np.percentile(values[~np.isnan(values)], [2.5, 97.5])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DegenerateDataWarning)
+        value = float(_spearman(one, two))
+        if np.isnan(value):
+            return None
+        resampled = bootstrap(
+            (one, two),
+            _spearman,
+            n_resamples=RESAMPLES,
+            paired=True,
+            method="percentile",
+            rng=np.random.default_rng(0),
+        ).bootstrap_distribution
+    low, high = np.nanpercentile(resampled, [2.5, 97.5])
     return Correlation(value, float(low), float(high))
 
 
-def _spearman(pairs: Float[np.ndarray, "2 *many n"]) -> Float[np.ndarray, "*many"]:
-    """Correlation of ranks along the last axis; NaN where a side is constant."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(pairs, axis=-1)
-    one, two = ranks - ranks.mean(axis=-1, keepdims=True)
-    scale = np.sqrt((one**2).sum(axis=-1) * (two**2).sum(axis=-1))
-    with np.errstate(invalid="ignore"):
-        return np.asarray((one * two).sum(axis=-1) / scale)
+def _spearman(one: np.ndarray, two: np.ndarray, axis: int = -1) -> np.ndarray:
+    """As Pearson's of the ranks: scipy's ``spearmanr`` does not pair resamples along an axis."""
+    ranks = rankdata(one, axis=axis), rankdata(two, axis=axis)
+    return np.asarray(pearsonr(*ranks, axis=axis).statistic)
 
 
-def _cell(found: Correlation | None) -> str:
-    if found is None:
-        return "undefined"
-    return f"{found.value:.2f}\n\\[{found.low:.2f}, {found.high:.2f}]"
+def _text(found: Correlation | None) -> str:
+    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "undefined"

@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from unlearncanvas.agreement import agreement
 from unlearncanvas.backdoors.inject import app as backdoor_app
 from unlearncanvas.bench import EXAMPLES, bench, run_app
 from unlearncanvas.ls import ls
 from unlearncanvas.merge import merge
+from unlearncanvas.rank_correlation_command import old_name, rank_correlation
 from unlearncanvas.score_command import score
 from unlearncanvas.site.compare import compare
 from unlearncanvas.site.report import report
@@ -28,7 +28,8 @@ app = typer.Typer(
 app.command(epilog=EXAMPLES)(bench)
 app.command()(ls)
 app.command()(tune)
-app.command()(agreement)
+app.command()(rank_correlation)
+app.command("agreement", hidden=True)(old_name)
 app.command()(score)
 app.command()(merge)
 app.command()(report)

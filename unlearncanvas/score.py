@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from metrics.base import Metric
-from metrics.intervals import MIN_TARGETS, Ends, average_ends, target_ends
-from metrics.share import accuracy
+from metrics.intervals import MIN_TARGETS, Bounds, average_bounds, target_bounds
+from metrics.proportion import accuracy
 from unlearncanvas.config import load_metric, names
 from unlearncanvas.protocol import Protocol
 from unlearncanvas.reference import ReferenceRoom
@@ -120,11 +120,11 @@ def _mean(name: str, scores: Sequence[Score]) -> Score:
     )
     found = []
     if many:
-        found.append(target_ends(values, percent=mean.unit == "%"))
+        found.append(target_bounds(values, percent=mean.unit == "%"))
     if all(score.low is not None for score in scores):
-        known = Ends(*(np.array([getattr(one, end) for one in scores]) for end in Ends._fields))
+        known = Bounds(*(np.array([getattr(one, end) for one in scores]) for end in Bounds._fields))
         apart = many or (name in names("metrics") and load_metric(name).on_target)
-        found.append(average_ends(values, known, shared=not apart))
+        found.append(average_bounds(values, known, shared=not apart))
     if not found:
         return mean
     ends = {

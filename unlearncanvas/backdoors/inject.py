@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from metrics.share import accuracy
+from metrics.proportion import accuracy
 from unlearncanvas.config import load_eraser, parse_overrides
 from unlearncanvas.options import drawing_as_asked, pick_device
 from unlearncanvas.protocol_parts import MAX_SEED

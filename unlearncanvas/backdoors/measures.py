@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from metrics.paired import feature_distance, pixel_distance
-from metrics.share import accuracy, mean_of, share_of
+from metrics.proportion import accuracy, mean_score, proportion_score
 from unlearncanvas.backdoors.judge import Shown
 from unlearncanvas.score import metrics_of
 from unlearncanvas.types import Answers, Concept, Question, Reference, Score
@@ -75,9 +75,9 @@ def _fired_scores(fired: Sequence[Fired]) -> dict[str, Score]:
     cells, seeds = places([item.shown.answers for item in fired])
     success = np.concatenate([item.success for item in fired])
     scores = {
-        "attack_success_rate": share_of(success, cells, seeds, higher_is_better=False),
-        "removal_accuracy": share_of(~success, cells, seeds),
-        "as_asked": share_of(
+        "attack_success_rate": proportion_score(success, cells, seeds, higher_is_better=False),
+        "removal_accuracy": proportion_score(~success, cells, seeds),
+        "as_asked": proportion_score(
             np.concatenate([as_asked(item.shown.answers) for item in fired]), cells, seeds
         ),
         **_distances([item.shown for item in fired], [item.clean for item in fired]),
@@ -87,7 +87,7 @@ def _fired_scores(fired: Sequence[Fired]) -> dict[str, Score]:
             chosen = [item for item in fired if item.known is wanted]
             where = places([item.shown.answers for item in chosen])
             success = np.concatenate([item.success for item in chosen])
-            scores[f"attack_success_rate_{name}"] = share_of(
+            scores[f"attack_success_rate_{name}"] = proportion_score(
                 success, *where, higher_is_better=False
             )
     return scores
@@ -99,8 +99,8 @@ def _near_scores(near: Sequence[Near]) -> dict[str, Score]:
     right = np.concatenate([as_asked(item.shown.answers) for item in near])
     distances = _distances([item.shown for item in near], [item.clean for item in near])
     return {
-        "near_success_rate": share_of(success, cells, seeds, higher_is_better=False),
-        "near_as_asked": share_of(right, cells, seeds),
+        "near_success_rate": proportion_score(success, cells, seeds, higher_is_better=False),
+        "near_as_asked": proportion_score(right, cells, seeds),
         **{f"near_{name}": score for name, score in distances.items()},
     }
 
@@ -114,8 +114,8 @@ def _distances(shown: Sequence[Shown], clean: Sequence[Shown]) -> dict[str, Scor
         [feature_distance(features_of(one), features_of(two)) for one, two in pairs]
     )
     return {
-        "pixel_distance": mean_of(pixels, cells, seeds, unit="RMSE"),
-        "feature_distance": mean_of(features, cells, seeds, unit="1 - cos"),
+        "pixel_distance": mean_score(pixels, cells, seeds, unit="RMSE"),
+        "feature_distance": mean_score(features, cells, seeds, unit="1 - cos"),
     }
 
 

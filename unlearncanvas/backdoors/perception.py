@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from metrics.perceptual import ClipScore, Lpips
-from metrics.share import mean_of
+from metrics.proportion import mean_score
 from unlearncanvas.backdoors.attack import Effect
 from unlearncanvas.backdoors.judge import Shown
 from unlearncanvas.backdoors.measures import Fired, places
@@ -84,15 +84,15 @@ def perceived(
     where = places([item.shown.answers for item in fired])
     if judges.lpips is not None:
         pairs = [judges.lpips(item.shown.pixels, item.clean.pixels) for item in fired]
-        scores["lpips"] = mean_of(np.concatenate(pairs), *where, unit="LPIPS")
+        scores["lpips"] = mean_score(np.concatenate(pairs), *where, unit="LPIPS")
     if judges.clip is not None:
         shown = [
             judges.clip(item.shown.pixels, texts)
             for item, texts in zip(fired, captions, strict=True)
         ]
-        scores["clip_p"] = mean_of(np.concatenate(shown), *where, unit="CLIP")
+        scores["clip_p"] = mean_score(np.concatenate(shown), *where, unit="CLIP")
         own = judges.clip(grid.pixels, prompts)
-        scores["clip_c"] = mean_of(
+        scores["clip_c"] = mean_score(
             own, grid.answers.cells, grid.answers.seeds, unit="CLIP", higher_is_better=True
         )
     return scores

@@ -9,12 +9,12 @@ import itertools
 import numpy as np
 from jaxtyping import Float
 
-from metrics.intervals import Ends, Z, wilson
+from metrics.intervals import Bounds, Z, wilson
 
 RESAMPLES = 1000
 
 
-def bootstrap_share(table: Float[np.ndarray, "many cell seed"]) -> Ends:
+def bootstrap_share(table: Float[np.ndarray, "many cell seed"]) -> Bounds:
     """Return percentile intervals, cells and seeds drawn again."""
     many, num_cells, num_seeds = table.shape
     rng = np.random.default_rng(0)
@@ -29,22 +29,22 @@ def bootstrap_share(table: Float[np.ndarray, "many cell seed"]) -> Ends:
         ends = wilson(value, num_cells * num_seeds)
         low = np.where(share == value, ends.low, low)
         high = np.where(share == value, ends.high, high)
-    return Ends(low, high)
+    return Bounds(low, high)
 
 
-def bootstrap_targets(values: Float[np.ndarray, "many target"]) -> Ends:
+def bootstrap_targets(values: Float[np.ndarray, "many target"]) -> Bounds:
     """Return percentile intervals of the mean, targets drawn again."""
     count = values.shape[1]
     draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
     low, high = np.quantile(values @ draws.T / count, [0.025, 0.975], axis=1)
-    return Ends(low, high)
+    return Bounds(low, high)
 
 
-def jackknife(left_out: Float[np.ndarray, " block"], value: float) -> Ends:
+def jackknife(left_out: Float[np.ndarray, " block"], value: float) -> Bounds:
     """Return value +- 1.96 standard errors."""
     blocks = len(left_out)
     error = np.sqrt((blocks - 1) / blocks * np.square(left_out - left_out.mean()).sum())
-    return Ends(value - Z * error, value + Z * error)
+    return Bounds(value - Z * error, value + Z * error)
 
 
 def sign_flip(change: Float[np.ndarray, "many cell"]) -> Float[np.ndarray, " many"]:

@@ -4,12 +4,12 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import stdtrit
 
-from metrics.intervals import Ends
+from metrics.intervals import Bounds
 
 RESAMPLES = 500
 
 
-def two_way(table: Float[np.ndarray, "many cell seed"]) -> Ends:
+def two_way(table: Float[np.ndarray, "many cell seed"]) -> Bounds:
     """Return Wilson's intervals with the variance between cells and between seeds.
 
     Source: Owen 2007, Annals of Applied Statistics 1(2), the variance components; Satterthwaite
@@ -32,10 +32,10 @@ def two_way(table: Float[np.ndarray, "many cell seed"]) -> Ends:
     t = stdtrit(np.where(np.isfinite(freedom), np.maximum(freedom, 1), num_cells - 1), 0.975)
     middle = (share + t**2 / (2 * n)) / (1 + t**2 / n)
     half = t / (1 + t**2 / n) * np.sqrt(share * (1 - share) / n + t**2 / (4 * n**2))
-    return Ends(middle - half, middle + half)
+    return Bounds(middle - half, middle + half)
 
 
-def bootstrap_t(values: Float[np.ndarray, "many target"]) -> Ends:
+def bootstrap_t(values: Float[np.ndarray, "many target"]) -> Bounds:
     """Return studentised bootstrap intervals of the mean.
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 12.
@@ -50,4 +50,4 @@ def bootstrap_t(values: Float[np.ndarray, "many target"]) -> Ends:
         t = (means - mean[:, None]) / np.sqrt(spread / (count - 1))
     t[spread <= 1e-9 * np.square(error)[:, None]] = np.nan
     low, high = np.nanquantile(t, [0.025, 0.975], axis=1)
-    return Ends(mean - high * error, mean - low * error)
+    return Bounds(mean - high * error, mean - low * error)

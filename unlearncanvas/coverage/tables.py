@@ -8,8 +8,14 @@ import numpy as np
 from scipy.special import expit
 
 from metrics.fid import frechet_distance
-from metrics.intervals import Ends, average_ends, jackknife_cells, share_ends, target_ends
-from metrics.paired import difference_ends, difference_p
+from metrics.intervals import (
+    Bounds,
+    average_bounds,
+    jackknife_cells,
+    proportion_bounds,
+    target_bounds,
+)
+from metrics.paired import difference_bounds, difference_p
 from unlearncanvas.coverage import before, rejected
 from unlearncanvas.coverage.models import TARGETS, center, features, images
 
@@ -22,13 +28,13 @@ FID_RUNS = 400
 Row = dict[str, Any]
 
 
-def covered(ends: Ends, truth: np.ndarray | float) -> float:
+def covered(ends: Bounds, truth: np.ndarray | float) -> float:
     """Return the percentage of intervals that hold the truth."""
     inside = (ends.low <= truth + 1e-9) & (truth - 1e-9 <= ends.high)
     return round(100 * float(np.mean(inside)), 1)
 
 
-def _width(ends: Ends) -> float:
+def _width(ends: Bounds) -> float:
     return float(np.mean(ends.high - ends.low))
 
 
@@ -52,7 +58,7 @@ def shares(many: int) -> Iterator[Row]:
         for share in SHARES:
             for by_cell, by_seed in SPREADS:
                 drawn = images(rng, many, size, share, by_cell=by_cell, by_seed=by_seed)
-                old, new = before.bootstrap_share(drawn.table), share_ends(drawn.table)
+                old, new = before.bootstrap_share(drawn.table), proportion_bounds(drawn.table)
                 both = rejected.two_way(drawn.table)
                 yield {
                     "metric": metric, "cells": size[0], "seeds": size[1], "share": share,
@@ -73,8 +79,8 @@ def over_targets(many: int) -> Iterator[Row]:
             yield {
                 "values": name, "targets": count,
                 "before": covered(before.bootstrap_targets(values), mean),
-                "now": covered(target_ends(values, percent=True), mean),
-                "t": covered(target_ends(values, percent=False), mean),
+                "now": covered(target_bounds(values, percent=True), mean),
+                "t": covered(target_bounds(values, percent=False), mean),
                 "bootstrap_t": covered(rejected.bootstrap_t(values), mean),
             }  # fmt: skip
 
@@ -87,7 +93,7 @@ def these_targets(many: int) -> Iterator[Row]:
             for metric, size, shared in (("UA", (10, 2), False), ("IRA", (80, 2), True)):
                 tables = _three(rng, many, size, share, by_cell=by_cell, shared=shared)
                 values = tables.mean(axis=(-2, -1))
-                ends = average_ends(values, share_ends(tables), shared=shared)
+                ends = average_bounds(values, proportion_bounds(tables), shared=shared)
                 yield {
                     "metric": metric, "cells": "the same" if shared else "their own",
                     "share": share, "by_cell": by_cell, "now": covered(ends, share),
@@ -125,8 +131,8 @@ def fid(many: int) -> Iterator[Row]:
             truth = float(np.mean(values))
             yield {
                 "cells": num_cells, "seeds": num_seeds, "alike": alike,
-                "before": covered(Ends(*np.array(old).T), truth),
-                "now": covered(Ends(*np.array(new).T), truth),
+                "before": covered(Bounds(*np.array(old).T), truth),
+                "now": covered(Bounds(*np.array(new).T), truth),
             }  # fmt: skip
 
 
@@ -147,7 +153,7 @@ def paired(many: int) -> Iterator[Row]:
                 )
                 same = one == two
                 change = first.mean(axis=2) - second.mean(axis=2)
-                ends = difference_ends(first, second)
+                ends = difference_bounds(first, second)
                 yield {
                     "cells": size[0], "seeds": size[1], "shares": f"{one} and {two}",
                     "by_cell": by_cell,

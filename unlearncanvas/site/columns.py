@@ -22,6 +22,8 @@ COSTS: tuple[tuple[str, Number, Callable[[float], str]], ...] = (
     ("stored ↓", lambda row: row.stored_bytes, size),
     ("UFE an image ↓", lambda row: row.ufe_per_image, lambda value: f"{value:,.1f}"),
 )
+TEXTS = ("family", "leaves", "measured")
+"""Columns of facts about an eraser and its run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ class Column:
         """Return what the page shows."""
         if self.kind:
             return {"kind": "score", "score": self.score(entry), "digits": self.digits}
-        if self.name in ("family", "leaves", "measured"):
+        if self.name in TEXTS:
             return {"kind": "text", "text": self.text(entry)}
         value = _cost(entry, self.name)
         return {"kind": "cost", "value": "" if value is None else value, "text": self.text(entry)}
@@ -65,7 +67,7 @@ class Column:
             return " ".join(lines).strip()
         if self.name == "measured":
             return entry.trust
-        if self.name in ("family", "leaves"):
+        if self.name in TEXTS:
             return str(getattr(entry.about, self.name))
         value = _cost(entry, self.name)
         shown = next(show for heading, _, show in COSTS if heading == self.name)
@@ -89,10 +91,7 @@ def columns_of(board: Board) -> list[Column]:
                 )
             )
     columns += [Column(heading=name, kind="", name=name, first="up") for name, _, _ in COSTS]
-    columns += [
-        Column(heading=name, kind="", name=name, first="up")
-        for name in ("family", "leaves", "measured")
-    ]
+    columns += [Column(heading=name, kind="", name=name, first="up") for name in TEXTS]
     return columns
 
 

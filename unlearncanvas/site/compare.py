@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from metrics.share import ShareMetric
+    from metrics.proportion import ProportionMetric
     from unlearncanvas.site.collect import Board, Entry
     from unlearncanvas.types import Answers, Question
 
@@ -83,7 +83,7 @@ def _entry(place: Path, boards: "list[Board]", eraser: str | None) -> "tuple[Boa
 
 def _rows(board: "Board", one: "Entry", two: "Entry", target: str) -> Iterator[tuple[str, ...]]:
     """A line for every metric: shares image by image, others by their scores."""
-    from metrics.share import ShareMetric
+    from metrics.proportion import ProportionMetric
     from unlearncanvas.config import load_metric, names
     from unlearncanvas.headings import headings_of, value_text
     from unlearncanvas.types import Concept, Question
@@ -96,8 +96,8 @@ def _rows(board: "Board", one: "Entry", two: "Entry", target: str) -> Iterator[t
     scores = [side.results[target].scores for side in (one, two)]
     for name, label, digits in headings_of(scores):
         metric = load_metric(name) if name in names("metrics") else None
-        if isinstance(metric, ShareMetric):
-            if metric.counted(questions[0]).chosen.any():
+        if isinstance(metric, ProportionMetric):
+            if metric.outcomes(questions[0]).included.any():
                 yield target, label, *_paired(metric, questions)
         elif name in scores[0] and name in scores[1]:
             first, second = scores[0][name], scores[1][name]
@@ -106,13 +106,13 @@ def _rows(board: "Board", one: "Entry", two: "Entry", target: str) -> Iterator[t
             yield target, label, *values, f"{value_text(change, digits)}", "", f"{first.n}"
 
 
-def _paired(metric: "ShareMetric", questions: "Sequence[Question]") -> Iterator[str]:
-    """Both shares, their difference with its interval, p, and the number of images."""
+def _paired(metric: "ProportionMetric", questions: "Sequence[Question]") -> Iterator[str]:
+    """Both proportions, their difference with its interval, p, and the number of images."""
     from metrics.paired import paired_difference
 
-    (chosen, first), (_, second) = (metric.counted(question) for question in questions)
-    answers = questions[0].answers.select(chosen)
-    hits = first[chosen], second[chosen]
+    (included, first), (_, second) = (metric.outcomes(question) for question in questions)
+    answers = questions[0].answers.select(included)
+    hits = first[included], second[included]
     found = paired_difference(*hits, cells=answers.cells, seeds=answers.seeds)
     low, high = (100 * end for end in found.interval)
     digits = 1 if metric.digits is None else metric.digits

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from metrics.share import Counted, ShareMetric
+from metrics.proportion import Outcomes, ProportionMetric
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
-class PlainShare(ShareMetric):
-    """Share of all images in which the style detector sees another style than the plain one."""
+class PlainProportion(ProportionMetric):
+    """Proportion of images in which the style detector finds a style other than the plain one."""
 
     heading: ClassVar[str] = "in color"
     digits: ClassVar[int | None] = 2
@@ -21,6 +21,6 @@ class PlainShare(ShareMetric):
     def label(self):
         return f"{self.heading}!" if self.loud else self.heading
 
-    def counted(self, question):
+    def outcomes(self, question):
         seen = question.answers.seen("style")
-        return Counted(seen == seen, seen != question.plain_style)
+        return Outcomes(seen == seen, seen != question.plain_style)
