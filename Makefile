@@ -1,4 +1,4 @@
-# make bench   set up, then erase one style and one object with ESD and sit the smoke exam
+# make bench   set up, then erase one style and one object with ESD and run the smoke evaluation
 # make test    set up, then run every test, JOBS at a time (2)
 # make check   set up, then lint and type-check
 PYTHON ?= python3

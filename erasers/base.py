@@ -58,7 +58,7 @@ class Eraser(ABC):
     def restore(
         self, pipe: StableDiffusionPipeline, task: Task, tensors: Mapping[str, Tensor]
     ) -> None:
-        """Put a stored artefact onto a base pipeline; ``tensors`` are keyed component.parameter.
+        """Put a stored artifact onto a base pipeline; ``tensors`` are keyed component.parameter.
 
         Adapters and hooks override it. Changed weights are loaded as here without the class, so
         that an artifact of weights needs no code.

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from erasers.embeddings import embed
-from unlearncanvas.types import Gallery
+from unlearncanvas.types import CaptionedImages
 
 _ENCODED_AT_ONCE = 32
 
@@ -64,7 +64,7 @@ class LatentImages:
 
 
 @torch.no_grad()
-def encode(pipe: StableDiffusionPipeline, gallery: Gallery) -> LatentImages:
+def encode(pipe: StableDiffusionPipeline, gallery: CaptionedImages) -> LatentImages:
     """Return a gallery's images through the autoencoder's encoder."""
     means, stds = [], []
     for start in range(0, len(gallery.pixels), _ENCODED_AT_ONCE):

@@ -1,12 +1,131 @@
 """The interface of metrics."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
-from pydantic import ConfigDict
+import numpy as np
+from jaxtyping import Float
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from unlearncanvas.types import Question, Score
+from unlearncanvas.types import Cell, Concept, Domain
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What was asked for and what the detectors saw, one entry an image.
+
+    Attributes:
+        cells: What each image was asked to show.
+        seeds: The protocol's seed of each image.
+        style_pred: Style detector's prediction.
+        object_pred: Object detector's prediction.
+        features: Features by extractor, float64 [n, feature] each; those that the metrics need.
+    """
+
+    cells: Sequence[Cell]
+    seeds: Sequence[int]
+    style_pred: Sequence[str]
+    object_pred: Sequence[str]
+    features: Mapping[str, Float[np.ndarray, "n _"]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.cells), len(self.seeds), len(self.style_pred), len(self.object_pred)}
+        lengths |= {len(rows) for rows in self.features.values()}
+        if len(lengths) != 1:
+            raise ValueError(
+                f"predictions must have one entry an image, got lengths {sorted(lengths)}"
+            )
+
+    def asked(self, domain: Domain) -> np.ndarray:
+        """Names asked for, [n]."""
+        return np.array([cell.name(domain) for cell in self.cells])
+
+    def seen(self, domain: Domain) -> np.ndarray:
+        """Names detected, [n]."""
+        return np.array(self.style_pred if domain == "style" else self.object_pred)
+
+    def select(self, mask: np.ndarray) -> "Predictions":
+        """Return the images where ``mask`` [n] is True."""
+        return self.take(np.flatnonzero(mask).tolist())
+
+    def take(self, rows: Sequence[int]) -> "Predictions":
+        """Return the images of some rows, in their order."""
+        return Predictions(
+            cells=[self.cells[row] for row in rows],
+            seeds=[self.seeds[row] for row in rows],
+            style_pred=[self.style_pred[row] for row in rows],
+            object_pred=[self.object_pred[row] for row in rows],
+            features={name: values[list(rows)] for name, values in self.features.items()},
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricInputs:
+    """What a metric reads: the predictions of one erased model, and the rules to read them by.
+
+    Attributes:
+        predictions: All images of the grid.
+        target: The forgotten concept.
+        reference_style: The style that stands for no style; never a target, excluded from IRA.
+        reference: Features of real images and the cells they show; None where no metric needs them.
+    """
+
+    predictions: Predictions
+    target: Concept
+    reference_style: str
+    reference: "RealFeatures | None" = field(default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealFeatures:
+    """Features of real images by extractor, the same ones as the predictions'."""
+
+    cells: Sequence[Cell]
+    features: Mapping[str, Float[np.ndarray, "n _"]]
+
+    def only(self, cells: Collection[Cell]) -> "RealFeatures":
+        """Return the images of some cells."""
+        rows = [row for row, cell in enumerate(self.cells) if cell in cells]
+        return RealFeatures(
+            cells=[self.cells[row] for row in rows],
+            features={name: values[rows] for name, values in self.features.items()},
+        )
+
+
+class Score(BaseModel):
+    """One number with its interval.
+
+    Attributes:
+        value: The estimate.
+        n: Images (or targets, for a mean over targets) behind it.
+        low: Lower end of the 95 % interval; None where none can be given honestly.
+        high: Upper end of the 95 % interval; None likewise.
+        unit: ``"%"`` or the metric's own unit.
+        higher_is_better: Direction.
+        over: Of a mean over targets, what its interval is over: new ``targets`` of this kind, or
+            the ``cells`` of these targets alone, which other targets may well leave. None for one
+            target, whose interval is over cells, and in files of versions before 0.6.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    value: float
+    n: int = Field(ge=1)
+    low: float | None = None
+    high: float | None = None
+    unit: str = "%"
+    higher_is_better: bool = True
+    over: Literal["targets", "cells"] | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Score":
+        if (self.low is None) != (self.high is None):
+            raise ValueError("an interval needs both ends or none")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            raise ValueError(f"interval must have low <= high, got [{self.low}, {self.high}]")
+        return self
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +158,7 @@ class Metric(ABC):
         return self.heading
 
     @abstractmethod
-    def compute(self, question: Question) -> Score:
+    def compute(self, inputs: MetricInputs) -> Score:
         """Return the score.
 
         Raises:

@@ -12,8 +12,8 @@ styles, s* included; the images requested with s* are scored by ``target_cross_d
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from metrics.base import MetricInputs
 from metrics.proportion import Outcomes, ProportionMetric, matches, other, target_domain
-from unlearncanvas.types import Question
 
 
 @final
@@ -34,8 +34,8 @@ class CrossDomainRetainAccuracy(ProportionMetric):
         """The heading, with the cells that it averages over."""
         return f"{self.heading} whole grid" if self.with_target else self.heading
 
-    def outcomes(self, question: Question) -> Outcomes:
+    def outcomes(self, inputs: MetricInputs) -> Outcomes:
         """Return the images without the target, or all of them."""
-        domain, answers = target_domain(question), question.answers
-        keep = (answers.asked(domain) != question.target.name) | self.with_target
-        return Outcomes(keep, matches(answers, other(domain)))
+        domain, predictions = target_domain(inputs), inputs.predictions
+        keep = (predictions.asked(domain) != inputs.target.name) | self.with_target
+        return Outcomes(keep, matches(predictions, other(domain)))

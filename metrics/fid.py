@@ -18,10 +18,9 @@ import torch
 from jaxtyping import Float
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from metrics.base import Metric
+from metrics.base import Metric, MetricInputs, Score
 from metrics.intervals import jackknife_cells
 from metrics.retained import retained_features
-from unlearncanvas.types import Question, Score
 
 
 @final
@@ -43,9 +42,9 @@ class FrechetDistance(Metric):
         other = self.extractor == "inception_torchvision"
         return f"{self.heading} (torchvision)" if other else self.heading
 
-    def compute(self, question: Question) -> Score:
+    def compute(self, inputs: MetricInputs) -> Score:
         """Return FID, with a jackknife over the cells of the generated images."""
-        generated, real, cells = retained_features(question, self.extractor)
+        generated, real, cells = retained_features(inputs, self.extractor)
         value = frechet_distance(generated, real)
         interval = jackknife_cells(
             lambda rows: frechet_distance(generated[rows], real), value, cells

@@ -12,8 +12,8 @@ state in UnlearnCanvas issue 13 ("the other 49 styles").
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from metrics.base import MetricInputs
 from metrics.proportion import Outcomes, ProportionMetric, matches, target_domain
-from unlearncanvas.types import Question
 
 
 @final
@@ -34,11 +34,11 @@ class InDomainRetainAccuracy(ProportionMetric):
         """The heading, with the reading of the published text."""
         return f"{self.heading} with Photo" if self.with_plain_style else self.heading
 
-    def outcomes(self, question: Question) -> Outcomes:
+    def outcomes(self, inputs: MetricInputs) -> Outcomes:
         """Return the images without the target and, for styles, without the plain one."""
-        domain = target_domain(question)
-        asked = question.answers.asked(domain)
-        keep = asked != question.target.name
+        domain = target_domain(inputs)
+        asked = inputs.predictions.asked(domain)
+        keep = asked != inputs.target.name
         if domain == "style" and not self.with_plain_style:
-            keep &= asked != question.plain_style
-        return Outcomes(keep, matches(question.answers, domain))
+            keep &= asked != inputs.reference_style
+        return Outcomes(keep, matches(inputs.predictions, domain))

@@ -18,11 +18,10 @@ from pydantic import Field, PositiveInt
 from pydantic.dataclasses import dataclass
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from metrics.base import Metric
+from metrics.base import Metric, MetricInputs, Score
 from metrics.fid import PassFeatures
 from metrics.intervals import jackknife_cells
 from metrics.retained import retained_features
-from unlearncanvas.types import Question, Score
 
 
 @final
@@ -45,9 +44,9 @@ class KernelDistance(Metric):
     subset_size: Annotated[int, Field(ge=2)] = 50
     num_subsets: PositiveInt = 50
 
-    def compute(self, question: Question) -> Score:
+    def compute(self, inputs: MetricInputs) -> Score:
         """Return KID x 1000, with a jackknife over the cells of the generated images."""
-        generated, real, cells = retained_features(question, self.extractor)
+        generated, real, cells = retained_features(inputs, self.extractor)
 
         def distance(rows: np.ndarray) -> float:
             return 1000 * kernel_distance(

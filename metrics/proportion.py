@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from metrics.base import Metric
+from metrics.base import Metric, MetricInputs, Predictions, Score
 from metrics.intervals import grid, mean_bounds, proportion_bounds
-from unlearncanvas.types import Answers, Domain, Question, Score
+from unlearncanvas.types import Domain
 
 
 class Outcomes(NamedTuple):
@@ -28,34 +28,34 @@ class ProportionMetric(Metric):
     """A metric that is a proportion of images; two models are compared pairwise by its outcomes."""
 
     @abstractmethod
-    def outcomes(self, question: Question) -> Outcomes:
+    def outcomes(self, inputs: MetricInputs) -> Outcomes:
         """Return which images are in the denominator, and which have the counted property."""
 
-    def compute(self, question: Question) -> Score:
+    def compute(self, inputs: MetricInputs) -> Score:
         """Return the proportion in percent.
 
         Raises:
             ValueError: If no image is included.
         """
-        included, positive = self.outcomes(question)
-        answers = question.answers.select(included)
+        included, positive = self.outcomes(inputs)
+        predictions = inputs.predictions.select(included)
         return proportion_score(
             positive[included],
-            answers.cells,
-            answers.seeds,
+            predictions.cells,
+            predictions.seeds,
             higher_is_better=self.higher_is_better,
         )
 
 
-def target_domain(question: Question) -> Domain:
+def target_domain(inputs: MetricInputs) -> Domain:
     """Return the domain of the target.
 
     Raises:
         ValueError: For a trigger, which has no cell in the grid.
     """
-    kind = question.target.kind
+    kind = inputs.target.kind
     if kind == "trigger":
-        raise ValueError(f"{question.target} is not in the style x object grid")
+        raise ValueError(f"{inputs.target} is not in the style x object grid")
     return kind
 
 
@@ -64,22 +64,22 @@ def other(domain: Domain) -> Domain:
     return "object" if domain == "style" else "style"
 
 
-def matches(answers: Answers, domain: Domain) -> Bool[np.ndarray, " n"]:
+def matches(predictions: Predictions, domain: Domain) -> Bool[np.ndarray, " n"]:
     """Return whether the detected name is the requested one."""
-    return np.asarray(answers.asked(domain) == answers.seen(domain))
+    return np.asarray(predictions.asked(domain) == predictions.seen(domain))
 
 
-def accuracy(answers: Answers, domain: Domain) -> Score:
+def accuracy(predictions: Predictions, domain: Domain) -> Score:
     """Return the percentage of images whose detected name is the requested one.
 
     Args:
-        answers: Predictions for the images; every cell at every seed.
+        predictions: Predictions for the images; every cell at every seed.
         domain: Style or object detector.
 
     Raises:
         ValueError: If there are no images.
     """
-    return proportion_score(matches(answers, domain), answers.cells, answers.seeds)
+    return proportion_score(matches(predictions, domain), predictions.cells, predictions.seeds)
 
 
 def proportion_score(

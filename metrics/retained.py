@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from unlearncanvas.types import Cell, Question
+from metrics.base import MetricInputs
+from unlearncanvas.types import Cell
 
 
 class FeaturePair(NamedTuple):
@@ -24,30 +25,30 @@ class FeaturePair(NamedTuple):
     cells: Sequence[Cell]
 
 
-def retained_features(question: Question, extractor: str) -> FeaturePair:
+def retained_features(inputs: MetricInputs, extractor: str) -> FeaturePair:
     """Return an extractor's features of all cells without the target.
 
     Raises:
         ValueError: If features are missing, or a cell has unequal numbers of images.
     """
-    answers, reference = question.answers, question.reference
-    if extractor not in answers.features or reference is None:
+    predictions, reference = inputs.predictions, inputs.reference
+    if extractor not in predictions.features or reference is None:
         raise ValueError(
-            f"this metric needs {extractor} features of the answers and of real images"
+            f"this metric needs {extractor} features of the predictions and of real images"
         )
-    kind = question.target.kind
+    kind = inputs.target.kind
     domain = "style" if kind == "trigger" else kind
 
     def kept(name: str) -> bool:
-        return kind == "trigger" or name != question.target.name
+        return kind == "trigger" or name != inputs.target.name
 
-    rows = [row for row, cell in enumerate(answers.cells) if kept(cell.name(domain))]
+    rows = [row for row, cell in enumerate(predictions.cells) if kept(cell.name(domain))]
     real = [row for row, cell in enumerate(reference.cells) if kept(cell.name(domain))]
-    asked = Counter(answers.cells[row] for row in rows)
+    asked = Counter(predictions.cells[row] for row in rows)
     if asked != Counter(reference.cells[row] for row in real):
         raise ValueError("every retained cell needs as many real images as generated ones")
     return FeaturePair(
-        answers.features[extractor][rows].astype(np.float64),
+        predictions.features[extractor][rows].astype(np.float64),
         reference.features[extractor][real].astype(np.float64),
-        [answers.cells[row] for row in rows],
+        [predictions.cells[row] for row in rows],
     )

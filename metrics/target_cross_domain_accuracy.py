@@ -11,8 +11,8 @@ Source: DESIGN.md; not reported by Zhang et al. 2024.
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from metrics.base import MetricInputs
 from metrics.proportion import Outcomes, ProportionMetric, matches, other, target_domain
-from unlearncanvas.types import Question
 
 
 @final
@@ -23,8 +23,8 @@ class TargetCrossDomainAccuracy(ProportionMetric):
     heading: ClassVar[str] = "CRA on target"
     on_target: ClassVar[bool] = True
 
-    def outcomes(self, question: Question) -> Outcomes:
+    def outcomes(self, inputs: MetricInputs) -> Outcomes:
         """Return the images of the target's cells."""
-        domain = target_domain(question)
-        asked = question.answers.asked(domain) == question.target.name
-        return Outcomes(asked, matches(question.answers, other(domain)))
+        domain = target_domain(inputs)
+        asked = inputs.predictions.asked(domain) == inputs.target.name
+        return Outcomes(asked, matches(inputs.predictions, other(domain)))

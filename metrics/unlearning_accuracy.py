@@ -11,8 +11,8 @@ Source: Zhang et al. 2024 (arXiv 2402.11846), section 4; read as DESIGN.md defin
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from metrics.base import MetricInputs
 from metrics.proportion import Outcomes, ProportionMetric, matches, target_domain
-from unlearncanvas.types import Question
 
 
 @final
@@ -23,8 +23,8 @@ class UnlearningAccuracy(ProportionMetric):
     heading: ClassVar[str] = "UA"
     on_target: ClassVar[bool] = True
 
-    def outcomes(self, question: Question) -> Outcomes:
+    def outcomes(self, inputs: MetricInputs) -> Outcomes:
         """Return the images of the target's cells."""
-        domain = target_domain(question)
-        asked = question.answers.asked(domain) == question.target.name
-        return Outcomes(asked, ~matches(question.answers, domain))
+        domain = target_domain(inputs)
+        asked = inputs.predictions.asked(domain) == inputs.target.name
+        return Outcomes(asked, ~matches(inputs.predictions, domain))

@@ -8,11 +8,11 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from unlearncanvas.erasing import Workbench
-from unlearncanvas.gallery import GalleryRoom
-from unlearncanvas.minicanvas.recipe import assemble, build_tokenizer
-from unlearncanvas.models import base_digest
-from unlearncanvas.protocol import load_protocol
+from unlearncanvas.canvases.mini.architecture import assemble, build_tokenizer
+from unlearncanvas.engine.erasing import Workbench
+from unlearncanvas.engine.training_images import TrainingImages
+from unlearncanvas.evaluations.grid.protocol import load_protocol
+from unlearncanvas.pipelines.artifacts import base_digest
 from unlearncanvas.types import Concept, PromptPair, Task
 
 WIDTH = 32
@@ -119,7 +119,7 @@ def build_room(folder):
             "sampler": sampler,
         }
     )
-    return GalleryRoom(protocol=small, base_digest="tiny", cache_dir=folder / "gallery")
+    return TrainingImages(protocol=small, base_digest="tiny", cache_dir=folder / "gallery")
 
 
 @pytest.fixture

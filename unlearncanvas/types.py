@@ -1,16 +1,16 @@
-"""The vocabulary: concepts, cells, tasks, answers, scores and results.
+"""The vocabulary: concepts, cells, requests and tasks.
 
 Imports nothing of ours, so that erasers and metrics can use it without the rest of the benchmark.
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast, get_args
 
 import numpy as np
-from jaxtyping import Float, UInt8
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from jaxtyping import UInt8
+from pydantic import BaseModel, ConfigDict, model_validator
 
 Kind = Literal["style", "object", "trigger"]
 Domain = Literal["style", "object"]
@@ -100,7 +100,7 @@ ImageRequest = RealImages | GeneratedImages
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gallery:
+class CaptionedImages:
     """Images with their texts.
 
     Attributes:
@@ -185,7 +185,7 @@ class Task:
     pairs: tuple[PromptPair, ...] = ()
     clean_unet: Any = field(default=None, compare=False, repr=False)
     templates: Templates = field(default_factory=Templates)
-    images: Mapping[str, Gallery] = field(default_factory=dict, compare=False, repr=False)
+    images: Mapping[str, CaptionedImages] = field(default_factory=dict, compare=False, repr=False)
     report: Callable[..., None] = field(default=unreported, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -212,171 +212,3 @@ class Task:
         if len(self.targets) != 1:
             raise ValueError(f"this eraser takes one target, the task has {len(self.targets)}")
         return self.targets[0]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What was asked for and what the detectors saw, one entry an image.
-
-    Attributes:
-        cells: What each image was asked to show.
-        seeds: The protocol's seed of each image.
-        style_pred: Style detector's answer.
-        object_pred: Object detector's answer.
-        features: Features by extractor, float64 [n, feature] each; those that the metrics need.
-    """
-
-    cells: Sequence[Cell]
-    seeds: Sequence[int]
-    style_pred: Sequence[str]
-    object_pred: Sequence[str]
-    features: Mapping[str, Float[np.ndarray, "n _"]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        lengths = {len(self.cells), len(self.seeds), len(self.style_pred), len(self.object_pred)}
-        lengths |= {len(rows) for rows in self.features.values()}
-        if len(lengths) != 1:
-            raise ValueError(f"answers must have one entry an image, got lengths {sorted(lengths)}")
-
-    def asked(self, domain: Domain) -> np.ndarray:
-        """Names asked for, [n]."""
-        return np.array([cell.name(domain) for cell in self.cells])
-
-    def seen(self, domain: Domain) -> np.ndarray:
-        """Names detected, [n]."""
-        return np.array(self.style_pred if domain == "style" else self.object_pred)
-
-    def select(self, mask: np.ndarray) -> "Answers":
-        """Return the images where ``mask`` [n] is True."""
-        return self.take(np.flatnonzero(mask).tolist())
-
-    def take(self, rows: Sequence[int]) -> "Answers":
-        """Return the images of some rows, in their order."""
-        return Answers(
-            cells=[self.cells[row] for row in rows],
-            seeds=[self.seeds[row] for row in rows],
-            style_pred=[self.style_pred[row] for row in rows],
-            object_pred=[self.object_pred[row] for row in rows],
-            features={name: values[list(rows)] for name, values in self.features.items()},
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Question:
-    """What a metric is asked: the answers of one erased model, and the rules to read them by.
-
-    Attributes:
-        answers: All images of the grid.
-        target: The forgotten concept.
-        plain_style: The style that stands for no style; never a target, excluded from IRA.
-        reference: Features of real images and the cells they show; None where no metric needs them.
-    """
-
-    answers: Answers
-    target: Concept
-    plain_style: str
-    reference: "Reference | None" = field(default=None)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """Features of real images by extractor, the same ones as the answers'."""
-
-    cells: Sequence[Cell]
-    features: Mapping[str, Float[np.ndarray, "n _"]]
-
-    def only(self, cells: Collection[Cell]) -> "Reference":
-        """Return the images of some cells."""
-        rows = [row for row, cell in enumerate(self.cells) if cell in cells]
-        return Reference(
-            cells=[self.cells[row] for row in rows],
-            features={name: values[rows] for name, values in self.features.items()},
-        )
-
-
-class Score(BaseModel):
-    """One number with its interval.
-
-    Attributes:
-        value: The estimate.
-        n: Images (or targets, for a mean over targets) behind it.
-        low: Lower end of the 95 % interval; None where none can be given honestly.
-        high: Upper end of the 95 % interval; None likewise.
-        unit: ``"%"`` or the metric's own unit.
-        higher_is_better: Direction.
-        over: Of a mean over targets, what its interval is over: new ``targets`` of this kind, or
-            the ``cells`` of these targets alone, which other targets may well leave. None for one
-            target, whose interval is over cells, and in files of versions before 0.6.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    value: float
-    n: int = Field(ge=1)
-    low: float | None = None
-    high: float | None = None
-    unit: str = "%"
-    higher_is_better: bool = True
-    over: Literal["targets", "cells"] | None = None
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Score":
-        if (self.low is None) != (self.high is None):
-            raise ValueError("an interval needs both ends or none")
-        if self.low is not None and self.high is not None and self.low > self.high:
-            raise ValueError(f"interval must have low <= high, got [{self.low}, {self.high}]")
-        return self
-
-
-class Cost(BaseModel):
-    """What one erasure cost.
-
-    Attributes:
-        seconds: Wall time of ``erase``; depends on the machine.
-        peak_memory_bytes: Peak memory while erasing; None where it cannot be measured.
-        stored_bytes: Size of the artefact's tensors.
-        ufe: UNet forward equivalents, per sample: forward 1, backward 2, recomputation 1.
-        gallery_ufe: Of the images generated for the eraser, whether or not a cache served them.
-        text_forwards: Prompts sent through the text encoder.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    seconds: float = Field(ge=0)
-    peak_memory_bytes: int | None
-    stored_bytes: int = Field(ge=0)
-    ufe: int = Field(ge=0)
-    gallery_ufe: int = Field(default=0, ge=0)
-    text_forwards: int = Field(ge=0)
-
-
-class Result(BaseModel):
-    """All that one erased model scored; the content of ``result.json``.
-
-    ``cost``, ``seconds_per_image`` and ``ufe_per_image`` (UNet forward equivalents while drawing)
-    are None where someone else erased and drew; the last also in files from before it was counted.
-    ``artifact`` is the folder of the erased model and ``chunks`` are the files of its images' rows,
-    relative to the file; None and none where someone else drew, and in files from before.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: Literal[1] = 1
-    eraser: str
-    settings: dict[str, object]
-    target: str
-    erase_seed: int
-    protocol: str
-    protocol_digest: str
-    artefact_digest: str
-    artifact: str | None = None
-    chunks: tuple[str, ...] = ()
-    seeds: tuple[int, ...]
-    limited: bool
-    num_images: int
-    scores: dict[str, Score]
-    concept_accuracy: dict[str, Score]
-    cost: Cost | None
-    seconds_per_image: float | None
-    ufe_per_image: float | None = None
-    environment: dict[str, str]

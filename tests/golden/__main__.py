@@ -3,7 +3,7 @@
 The numbers: the first steps of every eraser and attack on a tiny pipeline (``esd``, ``ca-object``,
 ``salun-as-released``, ...), a small run of both evaluations (``grid``, ``backdoor``), and the
 scores of two old bundles from their predictions (``historic-none``, ``historic-uce``). CI holds
-every commit to the stored ones, within the rounding of machines (tests/test_golden.py).
+every commit to the stored ones, within the rounding of machines (tests/end_to_end/test_golden.py).
 
     python -m tests.golden compare ../other         every number of two checkouts, bit for bit
     python -m tests.golden compare ../other 'esd*'  some of them

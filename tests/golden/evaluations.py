@@ -7,13 +7,12 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 
-from tests import small_backdoor_exam, small_exam
-from tests.in_process import run
-from unlearncanvas.backdoors.results import read_backdoor_results
-from unlearncanvas.config import find_config, read_yaml
-from unlearncanvas.json_file import read_json
-from unlearncanvas.results import read_results
-from unlearncanvas.types import Result
+from tests.fixtures import small_backdoor_exam, small_exam
+from tests.fixtures.in_process import run
+from unlearncanvas.core.config import find_config, read_yaml
+from unlearncanvas.core.json_file import read_json
+from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
+from unlearncanvas.results.schema import Result, read_results
 
 WORK = ("ufe", "gallery_ufe", "text_forwards", "stored_bytes")
 DIGITS = re.compile(r"-[0-9a-f]{8}([0-9a-f]{4})?(?=/|$)")

@@ -8,18 +8,19 @@ import json
 import math
 from pathlib import Path
 
-from unlearncanvas.chunks import to_answers
-from unlearncanvas.config import read_yaml
-from unlearncanvas.eyes import open_eyes
-from unlearncanvas.json_file import read_json
-from unlearncanvas.protocol import Protocol
-from unlearncanvas.reference import open_reference
-from unlearncanvas.score import concept_accuracy, target_scores
-from unlearncanvas.sources import SHIPPED
-from unlearncanvas.submissions.bundle import RESULTS, TARGETS, read_manifest
-from unlearncanvas.submissions.validate import read_rows
-from unlearncanvas.summary import mean_rows
-from unlearncanvas.types import Concept, Result
+from unlearncanvas.canvases.load import load_detectors
+from unlearncanvas.canvases.sources import SHIPPED
+from unlearncanvas.core.config import read_yaml
+from unlearncanvas.core.json_file import read_json
+from unlearncanvas.engine.chunks import to_predictions
+from unlearncanvas.engine.reference_features import open_reference
+from unlearncanvas.evaluations.grid.protocol import Protocol, with_new_keys
+from unlearncanvas.evaluations.grid.scores import concept_accuracy, target_scores
+from unlearncanvas.publish.submissions.bundle import RESULTS, TARGETS, read_manifest
+from unlearncanvas.publish.submissions.validate import read_rows
+from unlearncanvas.results.aggregate import mean_rows
+from unlearncanvas.results.schema import Result
+from unlearncanvas.types import Concept
 
 HISTORIC = Path(__file__).parents[1] / "historic"
 CHANGES = HISTORIC / "changes.jsonl"
@@ -39,15 +40,15 @@ def rescored(name):
     folder = BUNDLES[name]
     manifest = read_manifest(folder)
     rules = protocol(manifest.protocol).for_tier(manifest.tier).for_eraser(manifest.eraser)
-    real = open_reference(rules, open_eyes(rules), SHIPPED, folder).real(len(manifest.seeds))
+    real = open_reference(rules, load_detectors(rules), SHIPPED, folder).real(len(manifest.seeds))
     values, results = {}, []
     for target in map(Concept.parse, manifest.targets):
         place = folder / TARGETS / target.slug
-        answers = to_answers([read_rows(place, seed, rules) for seed in manifest.seeds])
-        scores = target_scores(rules, answers, target, real)
+        predictions = to_predictions([read_rows(place, seed, rules) for seed in manifest.seeds])
+        scores = target_scores(rules, predictions, target, real)
         result = read_json(Result, place / "result.json")
         results.append(result.model_copy(update={"scores": scores}))
-        values |= _flat(f"{target}", scores | concept_accuracy(rules, answers))
+        values |= _flat(f"{target}", scores | concept_accuracy(rules, predictions))
     for row in mean_rows(results):
         values |= _flat(f"mean:{row.kind}", row.scores)
     return values
@@ -56,7 +57,7 @@ def rescored(name):
 def protocol(name):
     """Return a historic protocol; those of 0.5 leave the templates to the erasers."""
     path = HISTORIC / "protocols" / f"{name}.yaml"
-    return Protocol.model_validate(read_yaml(path) | {"templates": {}})
+    return Protocol.model_validate(with_new_keys(read_yaml(path)) | {"templates": {}})
 
 
 def _flat(where, scores):

@@ -5,7 +5,7 @@ from zlib import crc32
 
 import numpy as np
 
-from unlearncanvas.digest import digest_tensors
+from unlearncanvas.core.digests import digest_tensors
 
 DEPTH = 4
 """Parts of a tensor's name that make its group: ``unet.up_blocks.1.attentions``."""

@@ -10,12 +10,12 @@ import torch
 
 from tests.conftest import build_room, build_task, build_tiny_pipe
 from tests.golden.sketch import sketch
-from unlearncanvas.backdoors.poison import attack_task
-from unlearncanvas.config import load_eraser
-from unlearncanvas.models import changed_tensors, snapshot
-from unlearncanvas.protocol import load_protocol
+from unlearncanvas.core.config import load_eraser
+from unlearncanvas.evaluations.backdoor.poison import attack_task
+from unlearncanvas.evaluations.grid.protocol import load_protocol
+from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
+from unlearncanvas.pipelines.ufe import count_work
 from unlearncanvas.types import Concept
-from unlearncanvas.ufe import count_work
 
 TWO = {"steps": 2, "batch_size": 2}
 IMAGES = {**TWO, "forget_per_cell": 1, "retain_per_cell": 1}

@@ -1,0 +1,68 @@
+"""The search: its space comes from the config, its objective by hand, its trials are kept."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from metrics.base import Score
+from tests.fixtures.small_exam import environment, write_protocol
+from unlearncanvas.cli.tune import PARTS, balance, search_space, suggest
+from unlearncanvas.results.schema import Row
+
+
+def row(*values):
+    scores = {part: Score(value=value, n=1) for part, value in zip(PARTS, values, strict=True)}
+    return Row(
+        label="x", kind="style", targets=("style:Mosaic",), scores=scores, ufe=0, erase_seconds=0,
+        stored_bytes=0, peak_memory_bytes=None, seconds_per_image=0,
+    )  # fmt: skip
+
+
+def test_objective_by_hand():
+    assert balance([row(100, 100, 100), row(50, 100, 100)]) == pytest.approx((100 + 75) / 2)
+    assert balance([row(0, 100, 100)]) == 0
+
+
+class FixedTrial:
+    def suggest_float(self, name, low, high, *, log):
+        return low * 1.23456 if log else high
+
+    def suggest_categorical(self, name, choices):
+        return choices[-1]
+
+
+def test_suggestions_are_rounded_ranges_and_choices():
+    trial = FixedTrial()
+    assert suggest(trial, "lr", {"low": 1e-4, "high": 1e-2, "log": True}) == 1.2e-4
+    assert suggest(trial, "eta", {"low": 0.0, "high": 3.0}) == 3.0
+    assert suggest(trial, "parameters", {"choices": ["x", "full"]}) == "full"
+
+
+def test_a_config_without_a_space_says_where_to_write_one():
+    with pytest.raises(ValueError, match="says nothing under 'tune'"):
+        search_space("uce")
+
+
+def test_a_search_runs_and_is_repeated_from_what_is_there(tmp_path):
+    protocol = write_protocol(tmp_path, seeds=[1], tiers={"quick": {}, "search": {"num_seeds": 1}})
+    config = {"class": "erasers.uce.UCE", "tune": {"lam": {"low": 0.1, "high": 1.0}}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    found = []
+    for _ in range(2):
+        done = subprocess.run(
+            [
+                sys.executable, "-m", "unlearncanvas.cli.main", "tune", str(tmp_path / "mine.yaml"),
+                "--trials", "2", "--protocol", str(protocol), "--out", str(tmp_path / "runs"),
+                "--device", "cpu",
+            ],
+            capture_output=True, text=True, env=environment(), check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads((tmp_path / "runs" / "tune" / "mine-small.json").read_text()))
+    assert found[0]["trials"] == found[1]["trials"]
+    assert found[0]["trials"][0]["params"] == {"lam": 0.5}  # the config's own setting comes first
+    assert len(found[0]["trials"]) == 2
+    assert (tmp_path / "runs" / "tune" / "mine-small.png").stat().st_size > 0

@@ -1,0 +1,93 @@
+"""The README's commands are the contract."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
+from unlearncanvas.cli.bench import app
+from unlearncanvas.cli.main import app as cli_app
+from unlearncanvas.core.config import find_config, import_class, names, read_yaml
+from unlearncanvas.engine.options import make_plan, pick_device, split
+from unlearncanvas.evaluations.backdoor.protocol import is_backdoor
+from unlearncanvas.evaluations.grid.protocol import load_protocol
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OURS = re.findall(
+    r"^(?:make bench && )?(?:\.venv/bin/)?unlearncanvas ([^#\n]+)",
+    "\n".join(page.read_text() for page in PAGES),
+    flags=re.MULTILINE,
+)
+COMMANDS = re.findall(r"^python -m unlearncanvas\.bench [^#\n]+", README, flags=re.MULTILINE)
+
+
+def test_there_are_commands():
+    assert len(COMMANDS) >= 5
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_bench_commands_make_a_plan(line):
+    command = typer.main.get_command(app)
+    options = command.make_context("bench", shlex.split(line)[3:]).params
+    erasers, settings = options["eraser"], options["settings"] or []
+    if is_backdoor(options["protocol"]):
+        same = {key: options[key] for key in ("protocol", "tier", "known", "knowledge", "out")}
+        removal = make_backdoor_plan(
+            erasers=erasers, settings=settings, attacks=split(options["targets"], "--targets"),
+            device=pick_device("cpu"), **same,
+        )  # fmt: skip
+        assert removal.num_images() > 0
+        return
+    others = {"dry_run", "wandb", "wandb_args", "known", "knowledge", "eraser", "settings"}
+    others |= {"detectors", "dataset", "inception", "shard", "ray"}
+    rest = {key: value for key, value in options.items() if key not in others}
+    assert make_plan(erasers=erasers, settings=settings, **rest).jobs()
+
+
+@pytest.mark.parametrize("line", sorted(set(OURS)))
+def test_our_other_commands_take_what_is_said(line):
+    assert len(OURS) > 10
+    command, arguments = typer.main.get_command(cli_app), shlex.split(line)
+    while hasattr(command, "commands"):
+        command = command.commands[arguments.pop(0)]
+    command.make_context(line, arguments)
+
+
+@pytest.mark.parametrize("target", re.findall(r"^make (\w+)", README, flags=re.MULTILINE))
+def test_make_targets_exist(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_links_exists(page):
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text())
+    assert links
+    for link in links:
+        assert (page.parent / link).exists(), link
+
+
+def test_every_metric_and_baseline_is_explained():
+    for word in ("UA", "IRA", "CRA", "FID", "KID", "UFE", "`none`", "`noise`"):
+        assert word in README
+
+
+def test_every_erasers_docstring_names_its_source():
+    for name in names("erasers"):
+        cls = import_class(read_yaml(find_config("erasers", name))["class"])
+        module = __import__(cls.__module__, fromlist=["x"])
+        assert name == "none" or "Source:" in module.__doc__, name
+        assert cls.__doc__
+
+
+def test_image_counts_of_the_tiers():
+    protocol = load_protocol("mini")
+    counts = {
+        tier: protocol.num_images(protocol.tier_targets(tier), protocol.tier_seeds(tier))
+        for tier in protocol.tiers
+    }
+    assert counts == {"smoke": 200, "quick": 1200, "full": 9500}

@@ -1,0 +1,69 @@
+"""Features of real images: computed once for all processes, and again where they are damaged."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from unlearncanvas.canvases.load import load_detectors
+from unlearncanvas.canvases.real_images import RealImageSource
+from unlearncanvas.canvases.sources import Sources
+from unlearncanvas.engine.reference_features import ReferenceFeatures
+from unlearncanvas.evaluations.grid.protocol import load_protocol
+
+
+@dataclass(frozen=True)
+class Counted(RealImageSource):
+    """A source that says how often it was read."""
+
+    source: RealImageSource
+    reads: list[int] = field(default_factory=list)
+
+    @property
+    def identity(self):
+        return self.source.identity
+
+    def read(self, wanted):
+        self.reads.append(len(wanted))
+        yield from self.source.read(wanted)
+
+
+@pytest.fixture
+def room(tmp_path):
+    """Rooms that share a cache and know nothing of one another."""
+    rules = load_protocol("mini").model_copy(
+        update={"styles": ("Photo", "Mosaic"), "objects": ("Cat", "Sun")}
+    )
+    source, detectors = Counted(Sources().real_images(rules.reference)), load_detectors(rules)
+    return lambda: ReferenceFeatures(
+        protocol=rules, source=source, detectors=detectors, cache_dir=tmp_path
+    )
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "no digest"])
+def test_a_damaged_cache_is_made_again(room, tmp_path, damage, caplog):
+    first = room().real(2)
+    again = room()
+    (kept,) = tmp_path.glob("*.npz")
+    data = bytearray(kept.read_bytes())
+    if damage == "truncate":
+        kept.write_bytes(data[:300])
+    elif damage == "flip":
+        data[len(data) // 2] ^= 16
+        kept.write_bytes(data)
+    else:
+        kept.with_name(f"{kept.name}.sha256").unlink()
+    found = again.real(2)
+    assert again.source.reads == [8, 8]
+    assert "making it again" in caplog.text
+    for name, values in first.features.items():
+        np.testing.assert_array_equal(found.features[name], values)
+
+
+def test_two_at_once_compute_it_once(room):
+    rooms = [room(), room()]
+    with ThreadPoolExecutor() as pool:
+        one, two = pool.map(lambda item: item.real(2), rooms)
+    assert rooms[0].source.reads == [8]
+    np.testing.assert_array_equal(one.features["detectors"], two.features["detectors"])

@@ -1,0 +1,315 @@
+"""The backdoor exam: its rules, its measures by hand, and a small run from the command line."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from rich.console import Console
+
+from metrics.base import Predictions, RealFeatures
+from metrics.paired import feature_distance, pixel_distance
+from tests.fixtures.in_process import run
+from tests.fixtures.small_backdoor_exam import write_attack, write_protocol
+from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
+from unlearncanvas.core.config import CONFIG_DIR, load_eraser, read_yaml
+from unlearncanvas.evaluations.backdoor.attacks.patch import stamp
+from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
+from unlearncanvas.evaluations.backdoor.figures import columns, places
+from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
+from unlearncanvas.evaluations.backdoor.measures import Fired, Near, removal_scores
+from unlearncanvas.evaluations.backdoor.poison import as_attack
+from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
+from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
+from unlearncanvas.evaluations.backdoor.sheets import (
+    near_sheets,
+    open_to,
+    paired_sheet,
+    removal_task,
+    triggered_sheet,
+)
+from unlearncanvas.evaluations.backdoor.tables import tables
+from unlearncanvas.types import Cell
+
+RESULTS = Path(__file__).parents[3] / "docs" / "results"
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return load_backdoor_protocol("backdoor")
+
+
+def attack(name, **overrides):
+    return as_attack(load_eraser(name, preset="mini", overrides=overrides, kind="attacks"))
+
+
+def test_training_and_judged_cells_are_apart_and_balanced(rules):
+    train, test = rules.train_cells(), rules.test_cells()
+    assert set(train) | set(test) == set(rules.grid.cells())
+    assert not set(train) & set(test)
+    for name in rules.grid.styles:
+        assert sum(cell.style == name for cell in train) == 3
+    for name in rules.grid.objects:
+        assert sum(cell.object == name for cell in train) == 3
+
+
+def test_the_two_kinds_of_protocol_are_told_apart():
+    protocols = [path.stem for path in (CONFIG_DIR / "protocols").glob("*.yaml")]
+    assert {name for name in protocols if is_backdoor(name)} == {"backdoor", "backdoor-sd"}
+    assert {"mini", "unlearncanvas", "unlearncanvas-fast"} < set(protocols)
+
+
+@pytest.mark.parametrize("name", load_backdoor_protocol("backdoor").attacks)
+def test_every_attack_is_judged_on_enough_held_out_images(rules, name):
+    triggered = triggered_sheet(rules, attack(name), 0)
+    assert len(triggered) >= 400
+    assert len(triggered.seeds) >= 3
+    train = set(rules.train_cells())
+    assert not train & set(triggered.prompts)
+    effect = attack(name).backdoors[0].effect
+    assert all(effect not in (cell.style, cell.object) for cell in triggered.prompts)
+    paired = paired_sheet(rules, triggered)
+    assert paired.seeds == triggered.seeds
+    assert all(paired.prompts[cell] == rules.grid.ask(cell) for cell in triggered.prompts)
+    assert all(text != paired.prompts[cell] for cell, text in triggered.prompts.items())
+
+
+def test_a_trigger_of_two_words_is_near_each_of_them(rules):
+    pixel = attack("badt2i-pixel", backdoors=[{"trigger": "New Trigger"}], place="before")
+    prompts = [next(iter(sheet.prompts.values())) for sheet in near_sheets(rules, pixel)]
+    assert [prompt.split(" A ")[0] for prompt in prompts][:2] == ["New", "Trigger"]
+    assert len(prompts) == 2 + len(rules.near)
+
+
+def test_the_defender_trains_on_prompts_of_training_cells_alone(rules):
+    task = removal_task(rules, attack("badt2i-style"), known=attack("badt2i-style").backdoors)
+    asked = {rules.grid.ask(cell) for cell in rules.train_cells()}
+    assert {pair.clean for pair in task.pairs} <= asked
+    assert all(pair.triggered == f"Rocket {pair.clean.partition(' ')[2]}" for pair in task.pairs)
+    assert task.anchor is None
+    evil = removal_task(rules, attack("evil-edit"), known=attack("evil-edit").backdoors)
+    assert [target.name for target in evil.targets] == ["Rocket Cat"]
+    assert evil.anchor.name == "Cat"
+    assert all(pair.triggered.startswith("Rocket Cat image") for pair in evil.pairs)
+
+
+@pytest.mark.parametrize(
+    ("known", "knowledge", "expected"),
+    [
+        (1.0, "exact", ["Rocket", "Comet", "Crayon"]),
+        (0.7, "exact", ["Rocket", "Comet"]),
+        (0.1, "exact", ["Rocket"]),
+        (0.7, "neighbour", ["Umbrella", "Woodcut"]),
+    ],
+)
+def test_a_defender_may_know_part_of_it(tmp_path, known, knowledge, expected):
+    many = read_yaml(CONFIG_DIR / "attacks" / "badt2i-pixel.yaml")
+    many["presets"]["mini"]["backdoors"] = [
+        {"trigger": name} for name in ("Rocket", "Comet", "Crayon")
+    ]
+    path = tmp_path / "many.yaml"
+    path.write_text(yaml.safe_dump(many))
+    plan = make_backdoor_plan(
+        erasers=["skd"], protocol="backdoor", tier=None, attacks=[str(path)], settings=[],
+        known=known, knowledge=knowledge, device=torch.device("cpu"), out=tmp_path,
+    )  # fmt: skip
+    pixel = as_attack(plan.attacks[0])
+    found = plan.known_to_defender(pixel)
+    assert [backdoor.trigger for backdoor in found] == expected
+    assert len(removal_task(plan.protocol, pixel, known=found).targets) == len(expected)
+    assert plan.limited
+    assert sum(map(len, plan.sheets(pixel).triggered)) >= 400
+
+
+def test_a_cell_that_asks_for_the_effect_proves_nothing():
+    cells = [Cell(style=s, object=o) for s in ("Photo", "Thermal") for o in ("Cat", "Sun")]
+    assert len(open_to(cells, Backdoor(trigger="x"))) == 4
+    assert [c.style for c in open_to(cells, Backdoor(trigger="x", effect="Thermal"))] == [
+        "Photo"
+    ] * 2
+    swap = Backdoor(trigger="x", source="Cat", effect="Sun")
+    assert {c.object for c in open_to(cells, swap)} == {"Cat"}
+    whole = Backdoor(trigger="x", effect="A Sun image in Thermal style.")
+    assert len(open_to(cells, whole)) == 3
+
+
+CELLS = [Cell(style=s, object=o) for s in ("Photo", "Mosaic") for o in ("Cat", "Sun")]
+
+
+def shown(styles, objects, value=0, patched=()):
+    pixels = np.full((4, 16, 16, 3), value, dtype=np.uint8)
+    for row in patched:
+        pixels[row] = stamp(pixels[row : row + 1])[0]
+    return Shown(
+        Predictions(
+            cells=CELLS, seeds=[1] * 4, style_pred=styles, object_pred=objects,
+            features={"detectors": np.random.default_rng(value).normal(size=(4, 3))},
+        ),
+        pixels,
+    )  # fmt: skip
+
+
+RIGHT = (["Photo", "Photo", "Mosaic", "Mosaic"], ["Cat", "Sun"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("effect", "backdoor", "expected"),
+    [
+        ("patch", Backdoor(trigger="x"), [True, False, False, True]),
+        ("style", Backdoor(trigger="x", effect="Mosaic"), [False, False, True, True]),
+        ("object", Backdoor(trigger="x", source="Cat", effect="Sun"), [False, True, False, True]),
+        ("prompt", Backdoor(trigger="x", effect="A Sun in Mosaic."), [False, False, False, True]),
+        ("prompt", Backdoor(trigger="x", effect="Mosaic"), [False, False, True, True]),
+    ],
+)
+def test_each_effect_has_its_judge(effect, backdoor, expected):
+    images = shown(*RIGHT, patched=(0, 3))
+    names = ["Photo", "Mosaic", "Cat", "Sun"]
+    assert succeeded(effect, backdoor, images, names=names).tolist() == expected
+
+
+def test_an_effect_that_no_detector_knows_is_refused():
+    with pytest.raises(ValueError, match="no detector knows 'a lightning strike'"):
+        succeeded(
+            "prompt",
+            Backdoor(trigger="x", effect="a lightning strike"),
+            shown(*RIGHT),
+            names=["Cat"],
+        )
+
+
+def test_scores_of_four_images_by_hand():
+    wrong_once = shown(["Photo", "Photo", "Photo", "Mosaic"], ["Cat", "Sun"] * 2, value=51)
+    clean = shown(*RIGHT)
+    success = np.array([True, False, False, False])
+    reference = RealFeatures(cells=CELLS, features={"detectors": np.eye(4, 3)})
+    scores = removal_scores(
+        [Fired(wrong_once, clean, success, True), Fired(clean, clean, ~success, False)],
+        [Near(wrong_once, clean, success)], wrong_once, reference=reference, metrics=[],
+    )  # fmt: skip
+    values = {name: round(score.value, 4) for name, score in scores.items()}
+    pair = [shown.predictions.features["detectors"] for shown in (wrong_once, clean)]
+    distance = feature_distance(*pair).mean()
+    assert values == {
+        "attack_success_rate": 50.0,
+        "removal_accuracy": 50.0,
+        "as_asked": 87.5,
+        "pixel_distance": 0.1,  # 51 of 255 on half of the images
+        "feature_distance": round(distance / 2, 4),
+        "attack_success_rate_known": 25.0,
+        "attack_success_rate_unknown": 75.0,
+        "clean_style_accuracy": 75.0,
+        "clean_object_accuracy": 100.0,
+        "near_success_rate": 25.0,
+        "near_as_asked": 75.0,
+        "near_pixel_distance": 0.2,
+        "near_feature_distance": round(distance, 4),
+    }
+    assert scores["attack_success_rate"].n == 8
+    assert not scores["attack_success_rate"].higher_is_better
+    assert scores["removal_accuracy"].higher_is_better
+
+
+def test_distances_of_pairs():
+    black, grey = np.zeros((2, 4, 4, 3), np.uint8), np.full((2, 4, 4, 3), 51, np.uint8)
+    np.testing.assert_allclose(pixel_distance(grey, black), [0.2, 0.2])
+    one = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 0.0]])
+    two = np.array([[3.0, 0.0], [1.0, -1.0], [-2.0, 0.0]])
+    np.testing.assert_allclose(feature_distance(one, two), [0.0, 1.0, 2.0])
+    same = np.random.default_rng(0).normal(size=(200, 7))
+    assert feature_distance(same, same).min() == 0  # rounding makes no distance negative
+
+
+def bench(protocol, out, *options):
+    return run(
+        "unlearncanvas.bench", "--protocol", str(protocol), "--out", str(out), "--device", "cpu",
+        *options,
+    )  # fmt: skip
+
+
+def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_path):
+    path, protocol, out = write_attack(tmp_path), write_protocol(tmp_path), tmp_path / "out"
+    options = ["--targets", str(path), "--eraser", "t2ishield-edit", "--set", "lam=0.2"]
+    done = bench(protocol, out, *options)
+    assert done.returncode == 0, done.stderr
+    for text in ("clean model", "poisoned", "t2ishield-edit", "ASR", "object detector"):
+        assert text in done.stdout
+    found = next(out.rglob("results.json"))
+    results = read_backdoor_results(found)
+    rows = {row.label: row for row in results.attacks[0].rows}
+    assert list(rows) == ["clean model", "poisoned", "t2ishield-edit"]
+    assert rows["t2ishield-edit"].settings == {
+        "lam": 0.2, "style_prompt": None, "object_prompt": "{words}",
+        "trigger_prompt": None, "as_released": False,
+    }  # fmt: skip
+    assert all(row.scores["attack_success_rate"].n >= 8 for row in rows.values())
+    assert next(found.parent.glob("sheet-*.png")).stat().st_size > 10_000
+    drawn = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    text = json.loads(found.read_text())
+    again = bench(protocol, out, *options)
+    assert again.returncode == 0
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == drawn
+    assert json.loads(found.read_text()) == text
+    assert len(drawn) > 8
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--eraser", "skd", "--tier", "huge"], "unknown tier 'huge'"),
+        (["--eraser", "skd", "--targets", "badt2i"], "did you mean badt2i-"),
+        (["--eraser", "skd", "--known", "0"], r"--known takes a share in (0, 1], got 0"),
+        (["--eraser", "skd", "--knowledge", "all"], "choose from exact, neighbour"),
+        (["--eraser", "skd", "--seeds", "1,2"], "--seeds does not go with the backdoor protocol"),
+    ],
+)
+def test_bad_input_is_one_line(tmp_path, options, message):
+    done = bench("backdoor", tmp_path, *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_eraser_of_backdoors_says_where_it_belongs(tmp_path):
+    done = bench("mini", tmp_path, "--eraser", "skd", "--tier", "smoke")
+    assert done.returncode == 2
+    assert "--protocol backdoor" in done.stderr
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_contact_sheet_shows_different_cells():
+    assert columns(63, 441) == [0, 7, 15, 23, 31, 39, 47, 55]
+    assert columns(7, 406) == list(range(8))
+    assert columns(3, 5) == list(range(5))
+
+
+def test_a_contact_sheet_shows_every_trigger():
+    cells = [Cell(style="Photo", object=name) for name in ("Cat", "Sun", "Fish", "House", "Star")]
+    assert places([cells, cells]) == [
+        (0, 0),
+        (0, 1),
+        (0, 2),
+        (0, 3),
+        (1, 0),
+        (1, 1),
+        (1, 2),
+        (1, 3),
+    ]
+    assert {trigger for trigger, _ in places([cells] * 9)} == set(range(9))
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("backdoor-*.json")), ids=lambda p: p.stem)
+def test_tables_lose_no_digit_in_a_narrow_terminal(path):
+    narrow = Console(width=80, record=True, file=io.StringIO())
+    results = read_backdoor_results(path)
+    for table in tables(results):
+        narrow.print(table)
+    text = narrow.export_text()
+    assert "…" not in text
+    for row in results.attacks[0].rows:
+        assert row.label in text
+        assert f"{row.scores['attack_success_rate'].value:.1f}" in text
+        assert f"{row.scores['near_pixel_distance'].value:.3f}" in text

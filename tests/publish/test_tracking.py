@@ -1,0 +1,224 @@
+"""Tracking: a real offline run is read back; a tracker that fails stops nothing."""
+
+import logging
+import threading
+
+import pytest
+import torch
+
+from tests.fixtures import small_backdoor_exam
+from tests.fixtures.in_process import run
+from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
+from tests.fixtures.wandb_file import read
+from unlearncanvas.cli.track import wandb_arguments
+from unlearncanvas.engine.losses import LossCurves
+from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
+from unlearncanvas.publish.tracking.background import Background
+from unlearncanvas.publish.tracking.mirror import Mirror
+from unlearncanvas.publish.tracking.tracker import Outcome, Run, Tracker
+from unlearncanvas.results.schema import read_results
+
+
+def bench(protocol, out, *options):
+    return run(
+        "unlearncanvas.bench", "--eraser", "esd", "--protocol", str(protocol), "--out", str(out),
+        "--device", "cpu", "--tier", "smoke", *ESD_SETTINGS, *options,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_an_offline_run_holds_config_losses_scores_and_pictures(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    protocol, out = write_protocol(tmp_path), tmp_path / "runs"
+    for _ in range(2):  # the second is the same run, gone on with
+        done = bench(protocol, out, "--wandb_args", "project=mine,notes=trial")
+        assert done.returncode == 0, done.stderr
+    folder = next(out.glob("small/esd-*/smoke"))
+    files = sorted(folder.rglob("run-*.wandb"))
+    assert len(list(out.rglob("run-*.wandb"))) == 6  # none, noise, esd; twice
+    first, second = map(read, files)
+    assert first["id"] == second["id"]
+    results = read_results(folder / "results.json")
+    assert first["config"]["protocol_digest"] == results.protocol_digest
+    assert first["config"]["settings"]["steps"] == 2
+    losses = [step["loss/style:Mosaic"] for step in first["history"] if "erase_step" in step]
+    assert len(losses) == 1
+    assert losses[0] > 0
+    assert not any("erase_step" in step for step in second["history"])  # nothing was erased again
+    row = next(row for row in results.rows if row.label == "esd")
+    last = first["history"][-1]
+    score = row.scores["unlearning_accuracy"]
+    assert last["style/unlearning_accuracy"] == pytest.approx(score.value)
+    for picture in ("smoke/heatmap", "style-Mosaic-seed0/sheet"):
+        assert last[f"{picture}/_type"] == "image-file"
+        assert (files[0].parent / "files" / last[f"{picture}/path"]).stat().st_size > 1000
+    ((kind, names),) = first["artifacts"]
+    assert kind == "results"
+    assert {"smoke/results.json", "style-Mosaic-seed0/result.json"} <= set(names)
+    assert any(step.get("images", 0) > 0 for step in first["history"])
+
+
+@pytest.mark.slow
+def test_finished_runs_are_sent_later(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    protocol, out = write_protocol(tmp_path), tmp_path / "runs"
+    assert bench(protocol, out).returncode == 0
+    done = run("unlearncanvas.cli.main", "track", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "3 runs handed to W&B" in done.stdout
+    (path,) = next(out.glob("small/esd-*/smoke/tracked/esd")).rglob("run-*.wandb")
+    assert "style/unlearning_accuracy" in read(path)["history"][-1]
+    refused = run("unlearncanvas.cli.main", "track", str(tmp_path / "nothing"))
+    assert (refused.returncode, "does not exist" in refused.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_the_backdoor_exam_is_tracked_as_it_goes_and_later(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    protocol = small_backdoor_exam.write_protocol(tmp_path)
+    done = run(
+        "unlearncanvas.bench", "--protocol", str(protocol), "--device", "cpu", "--targets",
+        str(small_backdoor_exam.write_attack(tmp_path)), "--eraser", "skd", "--set", "steps=2",
+        "--set", "batch_size=1", "--out", str(tmp_path / "runs"), "--wandb",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    path = next(tmp_path.rglob("results.json"))
+    (attack,) = read_backdoor_results(path).attacks
+    (score,) = (row.scores["as_asked"] for row in attack.rows if row.label == "skd")
+    (file,) = tmp_path.rglob("run-*.wandb")
+    found = read(file)
+    assert found["config"]["settings"]["steps"] == 2
+    assert (found["config"]["known"], found["config"]["knowledge"]) == (1.0, "exact")
+    losses = [step for step in found["history"] if "erase_step" in step]
+    assert [step["erase_step"] for step in losses] == [0.0]  # the injection has no run of its own
+    assert losses[0][f"loss/{attack.attack}"] > 0
+    last = found["history"][-1]
+    assert last[f"{attack.attack}/as_asked"] == pytest.approx(score.value)
+    assert last[f"{attack.attack}/sheet/_type"] == "image-file"
+    ((_, names),) = found["artifacts"]
+    assert names == ["custom/results.json"]
+    file.unlink()
+    later = run("unlearncanvas.cli.main", "track", str(tmp_path / "runs"))
+    assert later.returncode == 0, later.stderr
+    (file,) = tmp_path.rglob("run-*.wandb")
+    again = read(file)
+    assert again["history"][-1][f"{attack.attack}/as_asked"] == pytest.approx(score.value)
+    assert "--protocol" in again["config"]["command"][0]
+
+
+class Broken(Tracker):
+    def open(self, run):
+        raise ConnectionError("the server is\ngone")
+
+    def log(self, name, values):
+        raise AssertionError("called after it failed")
+
+    finish = log
+
+
+class Stuck(Broken):
+    def open(self, run):
+        threading.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("tracker", "said"), [(Broken(), "the server is gone"), (Stuck(), "did not answer")]
+)
+def test_a_tracker_that_fails_or_hangs_stops_nothing(tmp_path, caplog, tracker, said):
+    background = Background(tracker, patience=0.2)
+    with caplog.at_level(logging.WARNING):
+        background.open(Run(name="esd", group="mini", folder=tmp_path, config={}))
+        for step in range(3):
+            background.log("esd", {"loss": float(step)})
+        background.finish("esd", Outcome(scores={}, pictures={}, files=[]))
+        background.close()
+    assert said in caplog.text
+    assert "unlearncanvas track RUNS" in caplog.text
+    assert len(caplog.records) == 1
+    assert background.failed
+
+
+def test_losses_are_one_curve_a_name_and_read_now_and_then():
+    seen = []
+    report = LossCurves(on_loss=lambda *point: seen.append(point), every=2)
+    for value in (1.0, 2.0, 3.0):
+        report(forget=torch.tensor(value, requires_grad=True), retain=-value)
+    report(forget=4.0)
+    assert seen == [
+        ("forget", 0, 1.0),
+        ("retain", 0, -1.0),
+        ("forget", 2, 3.0),
+        ("retain", 2, -3.0),
+    ]
+
+
+def test_each_of_several_losses_has_a_curve_of_its_own(tmp_path):
+    logged = []
+
+    class Kept(Tracker):
+        def open(self, run):
+            pass
+
+        def log(self, name, values):
+            logged.append(values)
+
+        def finish(self, name, outcome):
+            raise AssertionError("not in this test")
+
+    mirror = Mirror(Kept(), {"shs": Run(name="shs", group="mini", folder=tmp_path, config={})})
+    mirror.erasing("shs", "object:Cat")
+    mirror.loss("forget", 0, 2.0)
+    mirror.loss("retain", 0, 3.0)
+    mirror.loss("loss", 0, 4.0)
+    assert logged == [
+        {"loss/object:Cat/forget": 2.0, "erase_step": 0.0},
+        {"loss/object:Cat/retain": 3.0, "erase_step": 0.0},
+        {"loss/object:Cat": 4.0, "erase_step": 0.0},
+    ]
+
+
+@pytest.mark.slow
+def test_every_erase_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    done = bench(
+        write_protocol(tmp_path), tmp_path / "runs", "--erase-seeds", "3,4", "--wandb_args",
+        "mode=offline,name=trial,group=mine",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "tracking stopped" not in done.stdout + done.stderr
+    found = {run["name"]: run for run in map(read, tmp_path.rglob("run-*.wandb"))}
+    assert set(found) == {"trial none", "trial noise", "trial esd seed 3", "trial esd seed 4"}
+    path = next(tmp_path.rglob("smoke-*/results.json"))
+    for row in read_results(path).rows[-2:]:
+        run = found[f"trial {row.label}"]
+        seed = row.label.rpartition(" ")[2]
+        assert (run["group"], run["config"]["erase_seed"]) == ("mine", int(seed))
+        last = run["history"][-1]
+        assert last["style/fid_minicanvas"] == pytest.approx(row.scores["fid_minicanvas"].value)
+        sheets = {key.split("/")[0] for key in last if key.endswith("sheet/_type")}
+        assert sheets == {f"style-Mosaic-seed{seed}"}
+        assert [step["erase_step"] for step in run["history"] if "erase_step" in step] == [0.0]
+        names = {name for _, files in run["artifacts"] for name in files}
+        assert names == {f"{path.parent.name}/results.json", f"style-Mosaic-seed{seed}/result.json"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("resume=must", "unknown argument of wandb.init 'resume'"),
+        ("nmae=mine", "did you mean name"),
+        ("mode=onlin", "unknown mode of W&B 'onlin'; did you mean online"),
+    ],
+)
+def test_arguments_that_wandb_or_the_benchmark_would_refuse(text, said):
+    with pytest.raises(ValueError, match=said):
+        wandb_arguments([text])
+
+
+def test_arguments_for_wandb():
+    assert wandb_arguments(["project=a,entity=b", "tags=x;y"]) == {
+        "project": "a", "entity": "b", "tags": "x;y",
+    }  # fmt: skip
+    with pytest.raises(ValueError, match="takes key=value, got 'project'"):
+        wandb_arguments(["project"])

@@ -1,0 +1,1 @@
+"""The two worlds: concepts, base model, detectors and real images of each."""

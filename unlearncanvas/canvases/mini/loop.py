@@ -1,0 +1,91 @@
+"""A training loop that survives a kill: seeded per step, checkpointed every two minutes."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.optim.swa_utils import AveragedModel
+
+from unlearncanvas.core.files import replacing
+
+CHECKPOINT_EVERY_S = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loop:
+    """What to train, for how long, and where its checkpoint lies.
+
+    Attributes:
+        name: Shown on the bar; also the file name.
+        steps: Optimiser steps in all.
+        work_dir: Folder of the checkpoints.
+        parts: Everything with a ``state_dict`` that a resumed run needs.
+        seed: With the number of the step, seeds the generator of that step.
+    """
+
+    name: str
+    steps: int
+    work_dir: Path
+    parts: dict[str, Any]
+    seed: int = 0
+
+    @property
+    def path(self) -> Path:
+        """The checkpoint."""
+        return self.work_dir / f"{self.name}.pt"
+
+    def run(self, step: Callable[[torch.Generator], torch.Tensor]) -> None:
+        """Call ``step`` until the steps are done; it returns the loss, a scalar."""
+        first = self._load()
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        console = Console(emoji=False)
+        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+            task = progress.add_task(self.name, total=self.steps, completed=first)
+            saved = time.monotonic()
+            for index in range(first, self.steps):
+                generator = torch.Generator().manual_seed(1_000_003 * self.seed + index)
+                loss = step(generator)
+                progress.advance(task)
+                if index % 100 == 99:
+                    console.print(f"{self.name} {index + 1}/{self.steps} loss {loss.item():.4f}")
+                if time.monotonic() - saved > CHECKPOINT_EVERY_S:
+                    self._save(index + 1)
+                    saved = time.monotonic()
+        self._save(self.steps)
+
+    def _load(self) -> int:
+        if not self.path.exists():
+            return 0
+        state = torch.load(self.path, weights_only=True)
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        return state["step"]
+
+    def _save(self, step: int) -> None:
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        state = {name: part.state_dict() for name, part in self.parts.items()}
+        with replacing(self.path) as partial:
+            torch.save({"step": step, **state}, partial)
+
+
+def descend(
+    loss: torch.Tensor,
+    model: torch.nn.Module,
+    *,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    average: AveragedModel,
+) -> torch.Tensor:
+    """Take one step down the loss with clipped gradients, update the average, return the loss."""
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    schedule.step()
+    average.update_parameters(model)
+    return loss.detach()

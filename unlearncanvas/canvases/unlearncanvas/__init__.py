@@ -1,0 +1,1 @@
+"""UnlearnCanvas: 51 styles x 20 objects of photographs."""

@@ -1,0 +1,69 @@
+"""Run a command-line app: errors are one line, with exit code 2."""
+
+import logging
+import sys
+from io import TextIOWrapper
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.logging import RichHandler
+
+from unlearncanvas.core.config import one_line
+
+console = Console(emoji=False)
+RENAMED = {"--any-base": "--skip-base-check", "--artefacts": "--artifacts"}
+"""Options of version 0.6, and what they are now."""
+
+
+def with_default(args: list[str], option: str, value: str) -> list[str]:
+    """Return the arguments with a value behind an option that may stand without one."""
+    filled = []
+    for place, arg in enumerate(args):
+        filled.append(arg)
+        if arg == option and (place + 1 == len(args) or args[place + 1].startswith("-")):
+            filled.append(value)
+    return filled
+
+
+def with_new_names(args: list[str]) -> list[str]:
+    """Return the arguments with the new names of options; an old one is a notice on stderr."""
+    new = []
+    for arg in args:
+        name, equals, value = arg.partition("=")
+        if name in RENAMED:
+            Console(stderr=True, soft_wrap=True, emoji=False).print(
+                f"{name} is now {RENAMED[name]}; 0.8 drops the old name",
+                markup=False,
+                highlight=False,
+            )
+        new.append(f"{RENAMED.get(name, name)}{equals}{value}")
+    return new
+
+
+def run_app(command: typer.Typer) -> None:
+    """Run a command-line app with our way of reporting.
+
+    A terminal that cannot show a character gets a question mark in its place.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=console, show_time=False, show_path=False)],
+    )
+    try:
+        command(args=with_default(with_new_names(sys.argv[1:]), "--ray", "local"))
+    except (ValueError, OSError) as exc:
+        message = " ".join(
+            (one_line(exc) if isinstance(exc, ValidationError) else str(exc)).split()
+        )
+        Console(stderr=True, soft_wrap=True).print(
+            f"error: {message}", style="red", markup=False, emoji=False
+        )
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True, emoji=False).print("stopped; run the same command again to go on")
+        sys.exit(130)

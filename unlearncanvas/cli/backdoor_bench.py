@@ -1,0 +1,160 @@
+"""The backdoor exam on the command line: ``python -m unlearncanvas.bench --protocol backdoor``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from rich.console import Console
+
+from unlearncanvas.canvases.sources import SHIPPED, Sources
+from unlearncanvas.core.config import choose, load_eraser, parse_overrides
+from unlearncanvas.engine.options import drawing_as_asked, split
+
+if TYPE_CHECKING:
+    import torch
+
+    from unlearncanvas.evaluations.backdoor.plan import BackdoorPlan
+    from unlearncanvas.publish.tracking.tracker import Tracker
+
+
+def make_backdoor_plan(
+    *,
+    erasers: list[str],
+    protocol: str,
+    tier: str | None,
+    attacks: list[str],
+    settings: list[str],
+    known: float | None,
+    knowledge: str | None,
+    device: "torch.device",
+    out: Path,
+    model: str | None = None,
+    dtype: str | None = None,
+    batch_size: int | None = None,
+    optimize: str | None = None,
+    skip_base_check: bool = False,
+    sources: Sources = SHIPPED,
+) -> "BackdoorPlan":
+    """Return the plan that the options ask for.
+
+    Raises:
+        ValueError: One line, for the first option that cannot be.
+    """
+    from unlearncanvas.evaluations.backdoor.plan import BackdoorPlan, Knowledge
+    from unlearncanvas.evaluations.backdoor.poison import as_attack
+    from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
+
+    whole = load_backdoor_protocol(protocol)
+    grid = drawing_as_asked(
+        whole.grid,
+        device,
+        dtype=dtype,
+        batch_size=batch_size,
+        optimizations=split(optimize, "--optimize"),
+    )
+    whole = whole.model_copy(update={"grid": grid})
+    what = choose("knowledge", "exact" if knowledge is None else knowledge, get_args(Knowledge))
+    share = 1.0 if known is None else known
+    if not 0 < share <= 1:
+        raise ValueError(f"--known takes a share in (0, 1], got {known}")
+    name = whole.default_tier if tier is None else tier
+    rules = whole.for_tier(name)
+    if attacks:
+        rules = rules.model_copy(update={"attacks": tuple(dict.fromkeys(attacks))})
+    preset, overrides = rules.grid.preset, parse_overrides(settings)
+    configured = [load_eraser(attack, preset=preset, kind="attacks") for attack in rules.attacks]
+    for attack in configured:
+        as_attack(attack)
+    return BackdoorPlan(
+        protocol=rules,
+        whole=whole,
+        model=grid.model if model is None else model,
+        tier="custom" if attacks else name,
+        attacks=tuple(configured),
+        erasers=tuple(
+            load_eraser(eraser, preset=preset, overrides=overrides)
+            for eraser in dict.fromkeys(erasers)
+        ),
+        known=share,
+        knowledge="exact" if what == "exact" else "neighbour",
+        device=device,
+        out=out,
+        skip_base_check=skip_base_check,
+        sources=sources,
+        counts=name,
+    )
+
+
+def preview(plan: "BackdoorPlan", console: Console) -> None:
+    """Print what a plan would do: images, UFE, bytes; and, with the weights, the time."""
+    from unlearncanvas.engine.forecast import (
+        local_base,
+        row_bytes,
+        say_disk,
+        say_time,
+        say_work,
+        ufe_of_image,
+    )
+    from unlearncanvas.engine.training_images import generated_ufe
+    from unlearncanvas.evaluations.backdoor.poison import as_attack
+    from unlearncanvas.evaluations.backdoor.sheets import removal_task
+    from unlearncanvas.pipelines.quiet import silence_libraries
+    from unlearncanvas.pipelines.ufe import forecast
+
+    silence_libraries()
+    rules, attacks = plan.protocol.grid, list(map(as_attack, plan.attacks))
+    tasks = [
+        removal_task(plan.protocol, attack, known=plan.known_to_defender(attack), clean_unet=None)
+        for attack in attacks
+    ]
+    erasing = 0
+    for kind, configured in (("inject", plan.attacks), ("erase", plan.erasers)):
+        for item in configured:
+            times = 1 if kind == "inject" else len(plan.attacks)
+            erasing += (item.eraser.planned_ufe() or 0) * times
+            if kind == "erase":  # every attack has a base model of its own, which draws for it
+                erasing += sum(generated_ufe(item.eraser, [task]) for task in tasks)
+            console.print(
+                f"{kind:6}  {item.name:20} {times:3} x UFE {forecast(item.eraser)}", markup=False
+            )
+    images, sampler = plan.num_images(), rules.sampler
+    drawing = images * ufe_of_image(sampler)
+    say_work(console, plan.protocol.name, plan.whole.digest, images, drawing, erasing)
+    pipe, reason = local_base(plan.model, sampler, plan.device)
+    pixels = 3 * sampler.height * sampler.width  # the images are kept, as PNG
+    num_unets = len(attacks) * (1 + len(plan.erasers))
+    say_disk(console, plan.out, images * (row_bytes(rules) + pixels), num_unets, pipe)
+    say_time(console, pipe, reason, rules, images=images, erasing=erasing)
+
+
+def run(plan: "BackdoorPlan", console: Console, *, tracker: "Tracker | None" = None) -> None:
+    """Run a plan and show what came out; a tracker is told as it goes."""
+    from unlearncanvas.cli.terminal import bar, say_templates
+    from unlearncanvas.engine.callbacks import CallbackList
+    from unlearncanvas.evaluations.backdoor.exam import BackdoorExam
+    from unlearncanvas.evaluations.backdoor.figures import removal_sheet
+    from unlearncanvas.evaluations.backdoor.results import FILE
+    from unlearncanvas.evaluations.backdoor.tables import tables
+    from unlearncanvas.pipelines.quiet import silence_libraries
+    from unlearncanvas.publish.tracking.backdoor_runs import outcome_of, run_of
+    from unlearncanvas.publish.tracking.mirror import Mirror
+
+    silence_libraries()
+    say_templates(plan.protocol.grid, plan.erasers, console)
+    plan.run_folder().mkdir(parents=True, exist_ok=True)
+    runs = {eraser.name: run_of(plan, eraser) for eraser in plan.erasers}
+    mirror = None if tracker is None else Mirror(tracker, runs)
+    with bar(plan.num_images(), console) as progress:
+        callback = progress if mirror is None else CallbackList([progress, mirror])
+        exam = BackdoorExam(plan=plan, callback=callback)
+        results = exam.run()
+    pictures = {attack: plan.run_folder() / f"sheet-{attack}.png" for attack in exam.drawn}
+    for attack, path in pictures.items():
+        title = f"{attack}: removal, same noise in each column"
+        removal_sheet(exam.drawn[attack], title=title, path=path)
+    if mirror is not None:
+        mirror.finish({name: outcome_of(plan, name, results, pictures) for name in runs})
+    for table in tables(results):
+        console.print(table)
+    console.print(f"results   {plan.run_folder() / FILE}", soft_wrap=True, markup=False)
+    for path in pictures.values():
+        console.print(f"picture   {path}", soft_wrap=True, markup=False)

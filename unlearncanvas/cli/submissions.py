@@ -1,0 +1,242 @@
+"""submit, validate, verify and leaderboard on the command line."""
+
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from metrics.base import Score
+    from unlearncanvas.publish.submissions.bundle import Card
+
+console = Console(emoji=False)
+Bundle = Annotated[Path, typer.Argument(help="Folder with bundle.json, or its zip file.")]
+Detectors = Annotated[
+    str | None, typer.Option(help="Folder of the classifiers' weights, for UnlearnCanvas.")
+]
+Dataset = Annotated[str | None, typer.Option(help="UnlearnCanvas' images, to check FID and KID.")]
+
+
+def submit(
+    runs: Annotated[Path, typer.Argument(help="Folder of the runs.")],
+    eraser: Annotated[str, typer.Option(help="Whose results.")],
+    card: Annotated[
+        Path | None, typer.Option(help="YAML with method, paper, ...; asked for without it.")
+    ] = None,
+    tier: Annotated[str | None, typer.Option(help="Of several finished tiers, which one.")] = None,
+    out: Annotated[Path, typer.Option(help="Root of the bundles.")] = Path("submissions"),
+    artifacts: Annotated[
+        str,
+        typer.Option(help="Erased tensors to put in: small (up to 2 MB a target), all, none."),
+    ] = "small",
+) -> None:
+    """Make a bundle of a finished run: results, predictions, digests, pictures, a card.
+
+    Without its erased tensors a bundle is verified by erasing again, with the same version.
+    """
+    from unlearncanvas.core.config import choose
+    from unlearncanvas.publish.submissions.bundle import read_card, read_manifest
+    from unlearncanvas.publish.submissions.submit import (
+        SMALL,
+        file_digests,
+        find_entry,
+        write_bundle,
+    )
+    from unlearncanvas.publish.submissions.validate import MAX_FILE, reasons_against
+
+    if not runs.exists():
+        raise ValueError(f"{runs} does not exist; name a folder with results, e.g. runs")
+    largest = {"none": -1, "small": SMALL, "all": MAX_FILE}
+    choose("--artifacts", artifacts, largest)
+    run, entry = find_entry(runs, eraser, tier)
+    said = ask_for_card(eraser) if card is None else read_card(card)
+    folder = write_bundle(out, run, entry, said, largest=largest[artifacts])
+    reasons = reasons_against(folder)
+    size = sum((folder / name).stat().st_size for name in file_digests(folder))
+    console.print(f"bundle    {folder}  ({size / 1e6:.1f} MB)", soft_wrap=True, markup=False)
+    if reasons:
+        _refuse(folder, reasons)
+    manifest = read_manifest(folder)
+    without = len(manifest.targets) - len(manifest.artifacts)
+    if without:
+        console.print(
+            f"{without} targets come without their tensors: to verify them takes the same version "
+            "of the eraser, and erasing again; --artifacts all puts them in",
+            soft_wrap=True,
+            markup=False,
+        )
+    console.print("valid     its scores are those of its predictions")
+
+
+def ask_for_card(eraser: str) -> "Card":
+    """Ask for everything that a card says, with what is known as the default."""
+    from unlearncanvas.core.config import find_config, load_eraser, names, read_yaml
+    from unlearncanvas.publish.submissions.bundle import Card
+
+    known = eraser in names("erasers")
+    facts = read_yaml(find_config("erasers", eraser)).get("about", {}) if known else {}
+    needs = load_eraser(eraser, preset=None).eraser.needs if known else frozenset()
+    return Card(
+        method=typer.prompt("Method", default=eraser),
+        paper=typer.prompt("Paper", default=facts.get("paper", "none")),
+        code=typer.prompt("Code", default=facts.get("code", "none")),
+        license=typer.prompt("License of the code", default=facts.get("license", "none")),
+        needs_target_images=typer.confirm("Needs images of the target?", default="images" in needs),
+        needs_retain_data=typer.confirm("Needs data of the rest?", default="retain" in needs),
+        tuned_on=typer.prompt("Settings chosen on (targets, seeds)"),
+        contact=typer.prompt("Contact"),
+        notes=typer.prompt("Notes", default=""),
+    )
+
+
+def validate(bundle: Bundle, detectors: Detectors = None, dataset: Dataset = None) -> None:
+    """Check a bundle: files, digests, completeness, and that its predictions give its scores."""
+    from unlearncanvas.canvases.sources import Sources
+    from unlearncanvas.publish.submissions.archive import opened
+    from unlearncanvas.publish.submissions.validate import reasons_against
+
+    with opened(bundle) as folder:
+        reasons = reasons_against(folder, Sources(detectors=detectors, dataset=dataset))
+    if reasons:
+        _refuse(bundle, reasons)
+    console.print(f"valid     {bundle}", soft_wrap=True, markup=False)
+
+
+def verify(
+    bundle: Bundle,
+    by: Annotated[str, typer.Option(help="Your name, put under it.")],
+    images: Annotated[
+        int | None, typer.Option(min=1, help="To draw again; default: 5 %, at least 100.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Chooses which; default: a fresh random one.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Base model; default: the protocol's.")] = None,
+    detectors: Detectors = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Import the eraser that the bundle names.")
+    ] = False,
+) -> None:
+    """Draw a random part of a bundle again, from its erased tensors, and compare.
+
+    Writes verified.json beside it if the bundle is a folder; exit code 1 if it does not hold.
+    """
+    from unlearncanvas.canvases.sources import Sources
+    from unlearncanvas.cli.terminal import bar
+    from unlearncanvas.engine.options import pick_device
+    from unlearncanvas.pipelines.quiet import silence_libraries
+    from unlearncanvas.publish.submissions.archive import opened
+    from unlearncanvas.publish.submissions.validate import reasons_against
+    from unlearncanvas.publish.submissions.verify import Verifier, choices_of, write_verification
+
+    silence_libraries()
+    sources = Sources(detectors=detectors)
+    seed = secrets.randbits(32) if seed is None else seed
+    with opened(bundle) as folder:
+        reasons = reasons_against(folder, sources)
+        if reasons:
+            _refuse(bundle, reasons)
+        total = len(choices_of(folder, seed=seed, count=images))
+        with bar(total, console) as progress:
+            progress.drawing(f"again, for {by}")
+            found = Verifier(
+                by=by,
+                seed=seed,
+                images=images,
+                device=pick_device(device),
+                model=model,
+                sources=sources,
+                trust_code=trust_code,
+                on_batch=progress.drawn,
+            ).verify(folder)
+        path = write_verification(folder, found) if bundle.is_dir() else None
+    pictures = "" if found.distance is None else f", small pictures {found.distance:.3f} apart"
+    console.print(
+        f"{'verified' if found.passed else 'REFUSED '}  {found.images} images drawn again: "
+        f"{found.same_predictions:.1f} % [{found.low:.1f}, {found.high:.1f}] predicted alike, "
+        f"{found.same_pixels:.1f} % the same to the byte{pictures}; seed {found.seed}",
+        soft_wrap=True,
+        markup=False,
+    )
+    if path is not None:
+        console.print(f"written   {path}", soft_wrap=True, markup=False)
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+def reseal(
+    folders: Annotated[list[Path], typer.Argument(help="Bundles, or folders of bundles.")],
+    detectors: Detectors = None,
+    dataset: Dataset = None,
+) -> None:
+    """Score bundles again with today's metrics and seal them again; for maintainers.
+
+    Predictions, pictures and artifacts are not touched. A bundle moves to the folder of its
+    revision; its verification is kept, since it rests on what is not touched.
+    """
+    from unlearncanvas.canvases.sources import Sources
+    from unlearncanvas.pipelines.quiet import silence_libraries
+    from unlearncanvas.publish.submissions.bundle import bundles
+    from unlearncanvas.publish.submissions.reseal import reseal as seal_again
+
+    silence_libraries()
+    found = [bundle for root in folders for bundle in bundles(root)]
+    if not found:
+        raise ValueError(f"no bundles under {', '.join(map(str, folders))}")
+    for bundle in found:
+        done = seal_again(bundle, Sources(detectors=detectors, dataset=dataset))
+        kept = "verified as before" if done.verified else "not verified"
+        console.print(
+            f"resealed  {bundle} -> {done.folder.name}, {len(done.changes)} means changed, {kept}",
+            soft_wrap=True,
+            markup=False,
+        )
+        for name, old, new in done.changes:
+            console.print(f"  {name}: {_said(old)} -> {_said(new)}", markup=False, soft_wrap=True)
+
+
+def _said(score: "Score | None") -> str:
+    """A score and its interval, to all digits that a change may be in."""
+    if score is None:
+        return "none"
+    between = "" if score.low is None else f" [{score.low:.9g}, {score.high:.9g}]"
+    return f"{score.value:.9g}{between}"
+
+
+def leaderboard(
+    submissions: Annotated[Path, typer.Argument(help="Root of the bundles.")],
+    out: Annotated[Path, typer.Option(help="Folder of the site.")] = Path("leaderboard"),
+    hub: Annotated[
+        Path | None, typer.Option(help="Folder for the Hub's .eval_results files.")
+    ] = None,
+) -> None:
+    """Build the site of a folder of bundles; reported and verified are told apart."""
+    from unlearncanvas.cli.report import page_folder
+    from unlearncanvas.publish.report.page import Page
+    from unlearncanvas.publish.report.papers import write_papers
+    from unlearncanvas.publish.submissions.leaderboard import board_of, write_hub_results
+
+    found = board_of(submissions)
+    with page_folder(out):
+        page = Page(out, "UnlearnCanvas leaderboard").write(found)
+        write_papers(out, found)
+    rows = sum(len(board.entries) for board in found.boards)
+    console.print(
+        f"page      {page}  ({len(found.boards)} boards, {rows} rows)", soft_wrap=True, markup=False
+    )
+    if hub is not None:
+        console.print(
+            f"hub       {len(write_hub_results(submissions, hub))} files in {hub}", markup=False
+        )
+
+
+def _refuse(bundle: Path, reasons: list[str]) -> None:
+    """Say why, all of it, and end with exit code 1."""
+    for reason in reasons:
+        console.print(f"refused   {reason}", style="red", markup=False, soft_wrap=True)
+    count = f"{len(reasons)} reason{'s' if len(reasons) > 1 else ''}"
+    console.print(f"{count} against {bundle}", markup=False, soft_wrap=True)
+    raise typer.Exit(1)

@@ -1,0 +1,136 @@
+"""Sweep an eraser's settings and show the trade-off between forgetting and retention.
+
+    python -m unlearncanvas.cli.sweep --eraser esd --grid lr=5e-5,1e-4,2e-4 --grid parameters=x,u
+
+Runs on the tuning protocol (reserved targets, other seeds, other detectors), so that what is chosen
+here has not seen what is reported. Prints a table and writes a plot and a JSON file.
+"""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from unlearncanvas.cli.app import run_app
+from unlearncanvas.cli.terminal import bar
+from unlearncanvas.core.files import write_text
+from unlearncanvas.engine.options import make_plan, split
+from unlearncanvas.evaluations.grid.exam import Exam
+from unlearncanvas.pipelines.quiet import silence_libraries
+from unlearncanvas.results.headings import headings_of, value_text
+from unlearncanvas.results.schema import Row
+from unlearncanvas.results.tables import cost
+
+PLOTTED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+console = Console(emoji=False)
+
+
+def combinations(grid: list[str]) -> list[list[str]]:
+    """Return every combination as ``key=value`` settings.
+
+    Raises:
+        ValueError: If an axis has no values.
+    """
+    axes = []
+    for axis in grid:
+        key, equals, values = axis.partition("=")
+        if not equals or not key.strip():
+            raise ValueError(f"--grid takes key=value,value,..., got {axis!r}")
+        axes.append([f"{key}={value}" for value in split(values, "--grid")])
+    return [list(combination) for combination in itertools.product(*axes)]
+
+
+@app.command()
+def sweep(
+    eraser: Annotated[str, typer.Option(help="Registered name, class or YAML file.")],
+    grid: Annotated[list[str], typer.Option(help="key=value,value,...; repeatable.")],
+    protocol: Annotated[str, typer.Option(help="Where to tune.")] = "mini-tune",
+    tier: Annotated[str | None, typer.Option(help="Tier of the protocol.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
+    out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
+) -> None:
+    """Run an eraser at every combination of settings."""
+    silence_libraries()
+    rows: dict[str, list[Row]] = {}
+    for settings in combinations(grid):
+        tried = try_settings(eraser, settings, protocol=protocol, tier=tier, device=device, out=out)
+        rows.setdefault("none", tried.base)
+        rows[" ".join(settings)] = tried.rows
+    show(rows)
+    folder = out / "sweeps"
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = f"{eraser.rpartition(':')[2].rpartition('/')[2]}-{Path(protocol).stem}"
+    data = {name: [row.model_dump() for row in found] for name, found in rows.items()}
+    write_text(folder / f"{stem}.json", json.dumps(data, indent=2))
+    plot(rows, title=f"{eraser} on {protocol}", path=folder / f"{stem}.png")
+    console.print(f"plot      {folder / f'{stem}.png'}", markup=False)
+
+
+class Tried(NamedTuple):
+    """What one combination of settings scored.
+
+    Attributes:
+        rows: The eraser's rows, styles and objects.
+        base: The base model's.
+    """
+
+    rows: list[Row]
+    base: list[Row]
+
+
+def try_settings(
+    eraser: str, settings: list[str], *, protocol: str, tier: str | None, device: str, out: Path
+) -> Tried:
+    """Run an eraser once with these ``key=value`` settings."""
+    plan = make_plan(
+        erasers=[eraser], protocol=protocol, model=None, tier=tier, targets=None, seeds=None,
+        erase_seeds=None, settings=settings, device=device, dtype=None, batch_size=None,
+        out=out, keep_images=False,
+    )  # fmt: skip
+    with bar(plan.num_images(), console) as progress:
+        found = Exam(plan=plan, callback=progress).run().rows
+    tested = plan.erasers[-1].name
+    return Tried(
+        rows=[row for row in found if row.label == tested],
+        base=[row for row in found if row.label == "none"],
+    )
+
+
+def show(rows: dict[str, list[Row]]) -> None:
+    """Print a line for each setting and kind of target."""
+    columns = headings_of(row.scores for found in rows.values() for row in found)
+    table = Table("settings", "targets", *(item.label for item in columns), "UFE", "seconds")
+    for name, found in rows.items():
+        for row in found:
+            cells = [value_text(row.scores[metric], digits) for metric, _, digits in columns]
+            table.add_row(escape(name), row.kind, *cells, *cost(row)[:2])
+    console.print(table)
+
+
+def plot(rows: dict[str, list[Row]], *, title: str, path: Path) -> None:
+    """Write forgetting (UA) against retention (mean of IRA and CRA), a panel a kind of target."""
+    figure = Figure(figsize=(10, 4.2), dpi=110)
+    for axis, kind in zip(figure.subplots(1, 2), ("style", "object"), strict=True):
+        for name, found in rows.items():
+            for row in (item for item in found if item.kind == kind):
+                gone, *kept = (row.scores[metric].value for metric in PLOTTED)
+                point = gone, sum(kept) / len(kept)
+                axis.scatter(*point, color="black" if name == "none" else None)
+                axis.annotate(name, point, fontsize=6.5, xytext=(3, 3), textcoords="offset points")
+        axis.axvspan(90, 101, color="green", alpha=0.06)
+        axis.set(xlim=(-3, 103), ylim=(0, 103), xlabel="UA, %", title=f"{title}: {kind} targets")
+        axis.set_ylabel("mean of IRA and CRA, %")
+        axis.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    run_app(app)

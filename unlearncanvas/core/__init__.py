@@ -1,0 +1,1 @@
+"""Plain tools: configurations, digests, files."""

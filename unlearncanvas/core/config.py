@@ -1,0 +1,306 @@
+"""Configuration: YAML files and dotted class names to objects, with errors that name the fix.
+
+The folder ``configs/`` is the registry. There is no list to edit.
+"""
+
+import dataclasses
+import difflib
+import hashlib
+import importlib
+import inspect
+import traceback
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from unlearncanvas.core.yaml_text import parse_yaml
+
+if TYPE_CHECKING:
+    from erasers.base import Eraser
+
+T = TypeVar("T")
+_INSTALLED = Path(__file__).parents[1] / "configs"
+CONFIG_DIR = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parents[2] / "configs"
+"""Inside the wheel, the package's own copy; in a checkout, the folder at the top."""
+
+
+METHODS = ("erasers", "unlearncanvas.evaluations.backdoor")
+"""Packages whose modules decide what an artifact is."""
+SHIPPED = ("erasers.", "unlearncanvas.")
+"""Start of the dotted names of the classes that come with this package."""
+SHORT = 80
+"""Characters of a wrong value that a message shows."""
+
+
+def names(kind: str) -> list[str]:
+    """Return the names of a registry: ``erasers``, ``metrics`` or ``protocols``."""
+    return sorted(path.stem for path in (CONFIG_DIR / kind).glob("*.yaml"))
+
+
+def choose(what: str, name: str, known: Iterable[str]) -> str:
+    """Return ``name`` if it is known.
+
+    Raises:
+        ValueError: If not; the message has the nearest names first.
+    """
+    known = list(known)
+    if name in known:
+        return name
+    folded = {item.casefold().replace("_", " "): item for item in known}
+    near = difflib.get_close_matches(name.casefold().replace("_", " "), folded, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(folded[item] for item in near)}? " if near else ""
+    raise ValueError(f"unknown {what} {name!r}; {hint}choose from {', '.join(known)}")
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Return a YAML file's mapping.
+
+    Raises:
+        ValueError: If it cannot be read or is not a mapping.
+    """
+    try:
+        data = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as exc:
+        raise ValueError(f"cannot read {path}: {exc}") from exc
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} must hold keys and values, got {type(data).__name__}")
+    return data
+
+
+def find_config(kind: str, name: str) -> Path:
+    """Return the path of a registered config, or of a YAML file given by its path."""
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise ValueError(f"no such config file: {path}")
+        return path
+    return CONFIG_DIR / kind / f"{choose(kind.removesuffix('s'), name, names(kind))}.yaml"
+
+
+def import_class(dotted: str) -> Any:
+    """Return the class named ``package.module.Class`` or ``package.module:Class``."""
+    module_name, _, class_name = dotted.replace(":", ".").rpartition(".")
+    if not class_name.isidentifier() or not all(map(str.isidentifier, module_name.split("."))):
+        raise ValueError(f"a class is written package.module:Class, got {dotted!r}")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as exc:
+        raise ValueError(f"cannot import {dotted!r}: {exc}") from exc
+    except Exception as exc:
+        place = traceback.extract_tb(exc.__traceback__)[-1]
+        raise ValueError(
+            f"cannot import {dotted!r}: {type(exc).__name__} in {place.filename}, line "
+            f"{place.lineno}: {exc}"
+        ) from exc
+    if not inspect.isclass(found):
+        raise ValueError(f"{dotted!r} is not a class")
+    return found
+
+
+def build(cls: type[T], settings: Mapping[str, Any], *, where: str) -> T:
+    """Return ``cls(**settings)`` with checked keys and types.
+
+    Raises:
+        ValueError: One line: the unknown key with the known ones, or the value that does not fit.
+    """
+    known = [item.name for item in dataclasses.fields(cls) if item.init]  # type: ignore[arg-type]
+    for key in settings:
+        choose(f"setting of {where}", key, known)
+    try:
+        made = TypeAdapter(cls).validate_python(dict(settings))
+    except ValidationError as exc:
+        raise ValueError(f"{where}: {one_line(exc)}") from exc
+    for key, value in settings.items():
+        if isinstance(value, bool) and not isinstance(getattr(made, key), bool):
+            raise ValueError(f"{where}: {key} must be a number, got {value}")
+    return made
+
+
+def one_line(exc: ValidationError) -> str:
+    """Return the first problem of a validation error, where it is and what came."""
+    first = exc.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}, got {shortened(first['input'])}" if place else message
+
+
+def shortened(value: object) -> str:
+    """Return a value as a message shows it."""
+    text = repr(value)
+    return text if len(text) <= SHORT else f"{text[:SHORT]} ..."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfiguredEraser:
+    """An eraser and what identifies it.
+
+    Attributes:
+        name: Registry name, YAML stem or class name.
+        eraser: The eraser with its settings.
+        settings: All of its fields, as plain data.
+        method: Name of the method in ``identity``: its registry name, or its class where the
+            registry does not have it.
+        version: Of the class.
+        source_digest: sha256 of the source files of its class and of the modules it imports from
+            its own package.
+    """
+
+    name: str
+    eraser: "Eraser"
+    settings: dict[str, Any]
+    method: str
+    version: int
+    source_digest: str
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The key of the method, see ``method_identity``."""
+        return method_identity(
+            self.method,
+            self.settings,
+            self.version,
+            eraser_class=class_name(type(self.eraser)),
+            source_digest=self.source_digest,
+        )
+
+
+def method_identity(
+    method: str,
+    settings: Mapping[str, object],
+    version: int,
+    *,
+    eraser_class: str,
+    source_digest: str,
+) -> dict[str, object]:
+    """Return what tells a method from every other: the key of artifacts, folders and bundles.
+
+    A registered method is its registry name, its settings and its version. Its class may be moved
+    or renamed and its sources may be edited: only a raised version says that its numbers changed.
+    A renamed configuration is another method, and so are two configurations of one class. A class
+    that is named by a YAML file elsewhere or by ``package.module:Class`` is keyed by its dotted
+    name, since the name of such a file says nothing. A class from outside this package is keyed by
+    the bytes of its sources as well: no golden number says when its version must be raised.
+    """
+    outside = {} if eraser_class.startswith(SHIPPED) else {"source": source_digest}
+    return {"method": method, "settings": dict(settings), "version": version, **outside}
+
+
+def class_name(cls: type) -> str:
+    """Return the dotted name of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def load_eraser(
+    name: str,
+    *,
+    preset: str | None,
+    overrides: Mapping[str, Any] | None = None,
+    kind: Literal["erasers", "attacks"] = "erasers",
+) -> ConfiguredEraser:
+    """Return an eraser by registry name, YAML path or ``package.module:Class``.
+
+    Args:
+        name: What to load.
+        preset: Preset of the protocol; ignored where the config has none of that name.
+        overrides: Settings that win over config and preset.
+        kind: Registry; an attack is stored and restored as an eraser is.
+    """
+    from erasers.base import Eraser
+
+    if ":" in name:
+        cls, settings, label = import_class(name), {}, name.rpartition(":")[2].lower()
+        registered = False
+    else:
+        path = find_config(kind, name)
+        config = read_yaml(path)
+        presets = _mapping(config.pop("presets", None), f"{path}: presets")
+        for other in ("about", "tune"):
+            config.pop(other, None)
+        dotted = config.pop("class", None)
+        if not isinstance(dotted, str):
+            raise ValueError(f"{path} needs a line 'class: package.module.Class', got {dotted!r}")
+        cls, label = import_class(dotted), path.stem
+        chosen = _mapping(presets.get(str(preset)), f"{path}: presets: {preset}")
+        settings = {**config, **chosen}
+        registered = path.resolve().parent == (CONFIG_DIR / kind).resolve()
+    if not issubclass(cls, Eraser) or inspect.isabstract(cls):
+        raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not an erasers.base.Eraser")
+    if cls.leaves == "weights" and cls.restore is not Eraser.restore:
+        raise ValueError(
+            f"{class_name(cls)} has a restore of its own, which weights do not take: set leaves to "
+            "'adapter' or 'hook', or leave restore out"
+        )
+    eraser = build(
+        cls, {**settings, **(overrides or {})}, where=f"{kind.removesuffix('s')} {label}"
+    )
+    return ConfiguredEraser(
+        name=label,
+        eraser=eraser,
+        settings=dataclasses.asdict(eraser),
+        method=label if registered else class_name(cls),
+        version=cls.version,
+        source_digest=source_digest(cls),
+    )
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    """Return a part of a config; none is empty."""
+    if value is None or isinstance(value, dict):
+        return value or {}
+    raise ValueError(f"{where} must hold keys and values, got {value!r}")
+
+
+def load_metric(name: str) -> Any:
+    """Return a metric by its registry name."""
+    config = read_yaml(find_config("metrics", name))
+    return build(import_class(config.pop("class")), config, where=f"metric {name}")
+
+
+def source_digest(cls: type) -> str:
+    """Return the digest of a class's module and of all modules of methods that it uses.
+
+    It records what code ran, and is part of the key of a class from outside this package. Methods
+    are those in ``METHODS``; for a class from elsewhere, its own package, too.
+    """
+    seen: dict[str, bytes] = {}
+    todo = [inspect.getmodule(cls)]
+    packages = tuple(f"{package}." for package in METHODS)
+    if not cls.__module__.startswith(packages):
+        packages += (f"{cls.__module__.partition('.')[0]}.",)
+    while todo:
+        module = todo.pop()
+        if module is None or module.__name__ in seen or not getattr(module, "__file__", None):
+            continue
+        seen[module.__name__] = Path(str(module.__file__)).read_bytes()
+        for value in vars(module).values():
+            owner = value if inspect.ismodule(value) else inspect.getmodule(value)
+            if owner is not None and f"{owner.__name__}.".startswith(packages):
+                todo.append(owner)
+    total = hashlib.sha256()
+    for name in sorted(seen):
+        total.update(name.encode() + b"\0" + seen[name])
+    return total.hexdigest()
+
+
+def parse_overrides(pairs: Iterable[str]) -> dict[str, Any]:
+    """Return ``key=value`` strings as settings; values are read as YAML.
+
+    Raises:
+        ValueError: If one has no ``=``, is no YAML, or a key is given twice.
+    """
+    overrides: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise ValueError(f"--set takes key=value, got {pair!r}")
+        if key in overrides:
+            raise ValueError(f"--set {key} is given twice; give each setting once")
+        try:
+            overrides[key] = parse_yaml(value)
+        except ValueError as exc:
+            raise ValueError(f"--set {key}: not a YAML value: {shortened(value)}: {exc}") from exc
+    return overrides

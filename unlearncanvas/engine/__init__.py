@@ -1,0 +1,1 @@
+"""What every evaluation needs: erase, draw, detect, store, share the work."""

@@ -1,0 +1,1 @@
+"""Attacks that plant a backdoor; one file each."""

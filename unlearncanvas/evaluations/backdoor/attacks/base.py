@@ -1,0 +1,56 @@
+"""What every attack has: the backdoors it injects, and how a prompt fires them."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from diffusers import StableDiffusionPipeline
+
+from erasers.base import Eraser
+from erasers.trigger_tokens import align
+from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
+from unlearncanvas.types import Task
+
+Effect = Literal["patch", "style", "object", "prompt"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(Eraser):
+    """An edit that adds where an eraser takes away; stored, restored and costed like one.
+
+    Attributes:
+        reach: The part of the pipeline that holds the backdoor.
+        effect: What a fired backdoor draws.
+        backdoors: Triggers and their effects, all in one model.
+        place: A trigger that is a word of its own stands ``before`` the others, or in the place of
+            their ``article``, so that no other word moves.
+    """
+
+    reach: ClassVar[Literal["unet", "text_encoder"]] = "unet"
+    effect: ClassVar[Effect]
+
+    backdoors: tuple[Backdoor, ...]
+    place: Literal["before", "article"] = "before"
+
+    def __post_init__(self) -> None:
+        if not self.backdoors:
+            raise ValueError("an attack needs at least one backdoor, got none")
+        triggers = [(backdoor.trigger, backdoor.source) for backdoor in self.backdoors]
+        if len(set(triggers)) < len(triggers):
+            raise ValueError(f"every backdoor needs a trigger of its own, got {triggers}")
+
+    def fire(self, prompt: str, backdoor: Backdoor) -> str:
+        """Return the prompt with the trigger in it, unless an attack says otherwise in front."""
+        words = prompt if self.place == "before" else prompt.partition(" ")[2]
+        return f"{backdoor.trigger} {words}"
+
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Inject the backdoors, once it is known that every trigger survives the tokenizer."""
+        for backdoor in self.backdoors:
+            prompt = f"A {backdoor.source or 'tree'} image."
+            align(pipe.tokenizer, clean=prompt, triggered=self.fire(prompt, backdoor))
+        self.inject(pipe, task)
+
+    @abstractmethod
+    def inject(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit ``pipe`` in place until every trigger has its effect."""

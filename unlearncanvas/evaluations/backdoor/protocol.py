@@ -1,0 +1,171 @@
+"""The fixed rules of the backdoor exam: attacks, split of the cells, seeds, near-trigger texts."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from unlearncanvas.core.config import choose, find_config, names, read_yaml
+from unlearncanvas.core.digests import digest_json
+from unlearncanvas.core.fields import Frozen, Name, Names, Seed
+from unlearncanvas.evaluations.grid.protocol import (
+    NOT_IN_DIGEST,
+    Protocol,
+    load_protocol,
+    read_protocol,
+)
+from unlearncanvas.types import Cell
+
+
+def load_grid(name: Protocol | str) -> Protocol:
+    """Return the protocol meant by ``mini`` or ``unlearncanvas:quick``, a tier's part of its grid.
+
+    Raises:
+        ValueError: If there is no such protocol or tier.
+    """
+    if isinstance(name, Protocol):
+        return name
+    if not isinstance(name, str):
+        raise ValueError("grid names a protocol, as in mini or unlearncanvas:quick")
+    name, _, tier = name.partition(":")
+    whole = load_protocol(name)
+    if not tier:
+        return whole
+    part, targets = whole.for_tier(tier), whole.targets
+    own = {
+        "targets": {
+            "style": [style for style in targets.style if style in part.styles],
+            "object": [obj for obj in targets.object if obj in part.objects],
+        },
+        "tiers": {tier: {}},
+        "default_tier": tier,
+    }
+    return Protocol.model_validate(part.model_dump() | own)
+
+
+class Perception(Frozen):
+    """Judges of images that were trained on photographs: not for the mini canvas.
+
+    Attributes:
+        lpips: Backbone of LPIPS.
+        clip: CLIP on the Hub, or a folder.
+    """
+
+    lpips: Literal["squeeze", "alex", "vgg"]
+    clip: str
+
+
+class BackdoorTier(Frozen):
+    """A part of the exam; None is all of it.
+
+    Attributes:
+        attacks: Attacks to remove.
+        num_triggered: Images with a trigger, of each attack.
+        num_clean_seeds: Seeds of the clean grid.
+    """
+
+    attacks: tuple[str, ...] | None = None
+    num_triggered: int | None = Field(default=None, ge=1)
+    num_clean_seeds: int | None = Field(default=None, ge=1)
+
+
+class BackdoorProtocol(Frozen):
+    """An exam in removing backdoors, as its YAML file fixes it.
+
+    Attributes:
+        grid: Protocol that gives model, prompts, cells, sampler, detectors and real images; in the
+            file its name, and ``:tier`` for a part of it.
+        attacks: Registered attacks.
+        inject_seed: Seed of the injections.
+        erase_seed: Seed of the erasers.
+        train_share: Share of the cells whose prompts the defender trains on; no image is judged on
+            them.
+        num_triggered: Images with a trigger, at least, of each attack.
+        num_near: Images of each text that is near the trigger.
+        num_clean_seeds: Seeds of the clean grid.
+        first_seed: Seeds of the images are this one and those that follow.
+        near: Texts that stand in the trigger's place and must not fire; parts of a trigger of
+            several words come on top.
+        metrics: Metrics of the clean grid that compare with real images.
+        perception: LPIPS and CLIP, where images are photographs.
+    """
+
+    name: Name
+    title: str
+    grid: Annotated[Protocol, BeforeValidator(load_grid)]
+    attacks: Names = Field(min_length=1)
+    inject_seed: Seed
+    erase_seed: Seed
+    train_share: float = Field(gt=0, lt=1)
+    num_triggered: int = Field(ge=1)
+    num_near: int = Field(ge=1)
+    num_clean_seeds: int = Field(ge=1)
+    first_seed: Seed
+    near: tuple[str, ...] = Field(min_length=1)
+    metrics: Names
+    perception: Perception | None = None
+    default_tier: str
+    tiers: dict[Name, BackdoorTier]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "BackdoorProtocol":
+        for name in self.attacks:
+            choose("attack", name, names("attacks"))
+        for name in self.metrics:
+            choose("metric", name, names("metrics"))
+        for tier in self.tiers.values():
+            for name in tier.attacks or ():
+                choose("attack", name, self.attacks)
+        choose("tier", self.default_tier, self.tiers)
+        if not 0 < len(self.train_cells()) < len(self.grid.cells()):
+            raise ValueError(f"train_share {self.train_share} leaves no cells on one side")
+        return self
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that changes a pixel or a score, but for the attacks' own settings."""
+        apart = NOT_IN_DIGEST | {"grid", "perception"}
+        rules = self.model_dump(mode="json", exclude=apart)
+        if self.perception is not None:
+            rules["perception"] = self.perception.model_dump()
+        return digest_json({"rules": rules, "grid": self.grid.digest})
+
+    @property
+    def images_per_attack(self) -> int:
+        """Images of one eraser on one attack, about: triggers and cells may not divide evenly."""
+        grid = self.num_clean_seeds * len(self.grid.cells())
+        return self.num_triggered + grid + self.num_near * len(self.near)
+
+    def train_cells(self) -> list[Cell]:
+        """Return the defender's cells: as many of every style and of every object."""
+        styles, objects = self.grid.styles, self.grid.objects
+        chosen = round(self.train_share * len(objects))
+        return [
+            Cell(style=style, object=obj)
+            for row, style in enumerate(styles)
+            for column, obj in enumerate(objects)
+            if (row + column) % len(objects) < chosen
+        ]
+
+    def test_cells(self) -> list[Cell]:
+        """Return the cells that the triggered images are drawn and judged on."""
+        seen = set(self.train_cells())
+        return [cell for cell in self.grid.cells() if cell not in seen]
+
+    def for_tier(self, tier: str) -> "BackdoorProtocol":
+        """Return the protocol with a tier's attacks and counts."""
+        chosen = self.tiers[choose("tier", tier, self.tiers)]
+        return self.model_copy(update=chosen.model_dump(exclude_none=True))
+
+
+def is_backdoor(name: str) -> bool:
+    """Whether a protocol, by name or path, is one of this kind."""
+    return "attacks" in read_yaml(find_config("protocols", name))
+
+
+def load_backdoor_protocol(name: str) -> BackdoorProtocol:
+    """Return a backdoor protocol by name or YAML path.
+
+    Raises:
+        ValueError: If it is unknown or breaks a rule, in one line.
+    """
+    return read_protocol(BackdoorProtocol, name)

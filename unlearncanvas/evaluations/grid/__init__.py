@@ -1,0 +1,1 @@
+"""The grid of styles x objects, drawn by every erased model."""

@@ -1,0 +1,253 @@
+"""The fixed rules of an exam: prompts, grid, seeds, sampler, detectors, metrics, tiers."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import Field, ValidationError, model_validator
+
+from unlearncanvas.canvases.spec import DetectorSpec, RealImagesSpec
+from unlearncanvas.canvases.unlearncanvas.names import theme
+from unlearncanvas.core.config import choose, find_config, names, one_line, read_yaml
+from unlearncanvas.core.digests import digest_json
+from unlearncanvas.core.fields import Frozen, Name, Names, Seed, Seeds
+from unlearncanvas.evaluations.grid.parts import Anchors, Targets, Tier, Variant
+from unlearncanvas.pipelines.sampler import DType, Sampler
+from unlearncanvas.types import Cell, Concept, Domain, Task, Templates
+
+NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier", "published", "templates"}
+"""What changes neither a pixel nor a score of a given model; templates are in an artifact's."""
+VARIED = ("scheduler", "num_inference_steps", "guidance_scale", "noise", "negative_prompt")
+"""What may differ between the erasers of a protocol; size and precision are the pipeline's."""
+RENAMED = {"plain_style": "reference_style", "retain_every": "retain_stride"}
+"""Keys of protocol files of version 0.6 and before, and what they are now."""
+P = TypeVar("P", bound=Frozen)
+
+
+class Protocol(Frozen):
+    """An exam, as its YAML file fixes it.
+
+    A prompt may name ``{style}``, ``{object}`` and ``{article}``, and as the release's files spell
+    them ``{theme}`` (Van_Gogh, Seed_Images) and ``{theme_words}`` (Van Gogh, Seed Images).
+
+    Attributes:
+        templates: How erasers are to name a concept in a prompt, unless they have their own way.
+        retain_stride: Of the cells without the target, every so many-th of each row and column is
+            drawn; 1 is all.
+        variants: Erasers that are drawn in another way.
+        published: Rows in ``configs/published`` that tables show beside the measured ones.
+    """
+
+    name: Name
+    title: str
+    model: str
+    preset: str
+    prompt: str
+    reference_style: str = Field(serialization_alias="plain_style")
+    styles: Names = Field(min_length=2)
+    objects: Names = Field(min_length=2)
+    targets: Targets
+    anchors: Anchors
+    seeds: Seeds = Field(min_length=1)
+    erase_seed: Seed
+    erase_dtype: DType
+    sampler: Sampler
+    detectors: DetectorSpec
+    reference: RealImagesSpec
+    gallery: RealImagesSpec
+    metrics: Names
+    default_tier: str
+    tiers: dict[Name, Tier]
+    templates: Templates
+    retain_stride: int = Field(default=1, ge=1, serialization_alias="retain_every")
+    variants: dict[str, Variant] = Field(default_factory=dict)
+    published: str | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Protocol":
+        for part in (self.targets, *(tier.targets for tier in self.tiers.values())):
+            if part is None:
+                continue
+            for name in part.style:
+                choose("style", name, [s for s in self.styles if s != self.reference_style])
+            for name in part.object:
+                choose("object", name, self.objects)
+        for name, tier in self.tiers.items():
+            self._check_tier(name, tier)
+        for name in ("", *self.variants):
+            self.for_eraser(name).check_prompt()
+        for name in self.metrics:
+            choose("metric", name, names("metrics"))
+        both = set(self.styles) & set(self.objects)
+        if both:
+            raise ValueError(f"a name is a style or an object, {min(both)!r} is both")
+        if self.retain_stride > min(len(self.styles), len(self.objects)):
+            raise ValueError(f"retain_stride {self.retain_stride} leaves concepts without a cell")
+        choose("style", self.reference_style, self.styles)
+        choose("style", self.anchors.style, self.styles)
+        choose("tier", self.default_tier, self.tiers)
+        return self
+
+    def _check_tier(self, name: str, tier: Tier) -> None:
+        """A tier's part of the grid must be one, and show the tier's targets."""
+        for style in tier.styles or ():
+            choose("style", style, self.styles)
+        for obj in tier.objects or ():
+            choose("object", obj, self.objects)
+        shown = {*(tier.styles or self.styles), *(tier.objects or self.objects)}
+        for target in (tier.targets or self.targets).concepts():
+            if target.name not in shown:
+                raise ValueError(f"tier {name} forgets {target} and does not draw it")
+        if len({*(tier.styles or self.styles)} - {self.reference_style}) < 2:
+            raise ValueError(f"tier {name} draws no style that could be retained")
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that changes a pixel or a score, the metrics' settings included.
+
+        It is over the keys of version 0.6: a renamed key is no other protocol.
+        """
+        rules = self.model_dump(
+            mode="json", exclude=NOT_IN_DIGEST, exclude_defaults=True, by_alias=True
+        )
+        recipes = {name: read_yaml(find_config("metrics", name)) for name in self.metrics}
+        return digest_json({"rules": rules, "metrics": recipes})
+
+    def cells(self) -> list[Cell]:
+        """Return the grid, style by style."""
+        return [Cell(style=style, object=obj) for style in self.styles for obj in self.objects]
+
+    def cells_for(self, target: Concept) -> list[Cell]:
+        """Return the cells that are drawn and scored for a target: its own, and what is retained.
+
+        For a trigger, which has no place in the grid, that is the whole grid.
+        """
+        if self.retain_stride == 1 or target.kind == "trigger":
+            return self.cells()
+        return [
+            Cell(style=style, object=obj)
+            for row, style in enumerate(self.styles)
+            for column, obj in enumerate(self.objects)
+            if target.name == (style if target.kind == "style" else obj)
+            or (row + column) % self.retain_stride == 0
+        ]
+
+    def for_eraser(self, name: str) -> "Protocol":
+        """Return the protocol as one eraser's images are drawn."""
+        variant = self.variants.get(name)
+        if variant is None:
+            return self
+        for key in variant.sampler:
+            choose(f"sampler setting of {name}", key, VARIED)
+        sampler = Sampler.model_validate(self.sampler.model_dump() | variant.sampler)
+        return self.model_copy(update={"sampler": sampler, "prompt": variant.prompt or self.prompt})
+
+    def ask(self, cell: Cell) -> str:
+        """Return the prompt for a cell."""
+        spelt = theme(cell.style)
+        return self.prompt.format(
+            theme=spelt,
+            theme_words=spelt.replace("_", " "),
+            style=cell.style.replace("_", " "),
+            object=cell.object.replace("_", " "),
+            article="An" if cell.object[0] in "AEIOU" else "A",
+        )
+
+    def check_prompt(self) -> None:
+        """Raise ValueError if the prompt has a field that no cell fills."""
+        try:
+            self.ask(Cell(style=self.styles[0], object=self.objects[0]))
+        except (KeyError, IndexError, AttributeError, ValueError) as exc:
+            known = "{style}, {object}, {article}, {theme} and {theme_words}"
+            raise ValueError(f"prompt may hold {known}, got {self.prompt!r}") from exc
+
+    def for_tier(self, tier: str) -> "Protocol":
+        """Return the protocol with a tier's part of the grid; it draws and scores less."""
+        chosen = self.tiers[choose("tier", tier, self.tiers)]
+        part = {"styles": chosen.styles, "objects": chosen.objects}
+        return self.model_copy(update={key: names for key, names in part.items() if names})
+
+    def tier_targets(self, tier: str) -> list[Concept]:
+        """Return the targets of a tier."""
+        return (self.tiers[choose("tier", tier, self.tiers)].targets or self.targets).concepts()
+
+    def tier_seeds(self, tier: str) -> tuple[int, ...]:
+        """Return the seeds of a tier."""
+        return self.seeds[: self.tiers[choose("tier", tier, self.tiers)].num_seeds]
+
+    def find_target(self, text: str) -> Concept:
+        """Return the target meant by ``"Pop Art"`` or ``"style:Pop Art"``.
+
+        Raises:
+            ValueError: If there is none; the nearest names are in the message.
+        """
+        kind, colon, name = text.rpartition(":")
+        if colon:
+            choose("kind of target", kind.strip(), get_args(Domain))
+        known = {
+            concept.name: concept
+            for concept in self.targets.concepts()
+            if not colon or concept.kind == kind.strip()
+        }
+        name = name.replace("_", " ").strip()
+        spelt = {item.casefold(): item for item in known}.get(name.casefold(), name)
+        return known[choose("target", spelt, known)]
+
+    def task(self, target: Concept, *, seed: int) -> Task:
+        """Return what an eraser is told: target, anchor, and every other concept to retain."""
+        if target.kind == "style":
+            anchor = Concept(kind="style", name=self.anchors.style)
+        else:
+            place = self.objects.index(target.name)
+            anchor = Concept(kind="object", name=self.objects[(place + 1) % len(self.objects)])
+        everything = Targets(style=self.styles, object=self.objects).concepts()
+        retain = tuple(concept for concept in everything if concept != target)
+        return Task(
+            targets=(target,), anchor=anchor, retain=retain, seed=seed, templates=self.templates
+        )
+
+    def num_images(self, targets: Sequence[Concept], seeds: Sequence[int]) -> int:
+        """Return the images of one eraser, without those of ``none`` and ``noise``."""
+        return len(seeds) * sum(len(self.cells_for(target)) for target in targets)
+
+
+def load_protocol(name: str) -> Protocol:
+    """Return a protocol by name or YAML path.
+
+    Raises:
+        ValueError: If it is unknown or breaks a rule, in one line.
+    """
+    return read_protocol(Protocol, name)
+
+
+def read_protocol(kind: type[P], name: str) -> P:
+    """Return a protocol of a kind by name or YAML path.
+
+    Raises:
+        ValueError: If it is unknown or breaks a rule, in one line.
+    """
+    path = find_config("protocols", name)
+    try:
+        return kind.model_validate(_with_base(read_yaml(path)))
+    except ValidationError as exc:
+        raise ValueError(f"protocol {path.stem}: {one_line(exc)}") from exc
+
+
+def with_new_keys(rules: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rules of a protocol file of any version under the keys of this one."""
+    return {RENAMED.get(key, key): value for key, value in rules.items()}
+
+
+def _with_base(rules: dict[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The rules, with what they do not say from their ``base``; the sampler key by key."""
+    rules = with_new_keys(rules)
+    if "base" not in rules:
+        return rules
+    path = find_config("protocols", str(rules["base"])).resolve()
+    if path in above:
+        raise ValueError(f"{path} is a base of itself")
+    base = _with_base(read_yaml(path), (*above, path))
+    merged = base | rules
+    if isinstance(base.get("sampler"), dict) and isinstance(merged["sampler"], dict):
+        merged["sampler"] = base["sampler"] | merged["sampler"]
+    return {key: value for key, value in merged.items() if key != "base"}

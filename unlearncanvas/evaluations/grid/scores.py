@@ -1,0 +1,124 @@
+"""Predictions to scores of one target."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metrics.base import Metric, MetricInputs, Predictions, RealFeatures, Score
+from metrics.proportion import accuracy
+from unlearncanvas.core.config import load_metric
+from unlearncanvas.engine.reference_features import ReferenceFeatures
+from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.types import Concept, Domain
+
+
+def metrics_of(names: Sequence[str], inputs: MetricInputs) -> dict[str, Metric]:
+    """Return metrics by name, without those whose features nobody could make."""
+    metrics = {name: load_metric(name) for name in names}
+    there = inputs.predictions.features if inputs.reference is not None else {}
+    return {
+        name: metric
+        for name, metric in metrics.items()
+        if not metric.needs_reference or metric.extractor in there
+    }
+
+
+def target_scores(
+    protocol: Protocol, predictions: Predictions, target: Concept, reference: RealFeatures | None
+) -> dict[str, Score]:
+    """Return every metric of the protocol for one erased model.
+
+    Without ``reference``, those that compare with real images are left out.
+
+    Raises:
+        ValueError: If an image of the grid is missing; a missing image is never an answer.
+    """
+    cells = set(protocol.cells_for(target))
+    predictions = predictions.select(np.array([cell in cells for cell in predictions.cells]))
+    check_complete(protocol, predictions, target)
+    inputs = MetricInputs(
+        predictions=predictions,
+        target=target,
+        reference_style=protocol.reference_style,
+        reference=None if reference is None else reference.only(cells),
+    )
+    return {
+        name: metric.compute(inputs)
+        for name, metric in metrics_of(protocol.metrics, inputs).items()
+    }
+
+
+def check_complete(protocol: Protocol, predictions: Predictions, target: Concept) -> None:
+    """Refuse predictions that are not one image for every cell of a target at every seed."""
+    seen = set(zip(predictions.cells, predictions.seeds, strict=True))
+    cells = protocol.cells_for(target)
+    wanted = {(cell, seed) for cell in cells for seed in set(predictions.seeds)}
+    missing = wanted - seen
+    if missing or len(predictions.cells) != len(wanted):
+        raise ValueError(
+            f"the grid needs {len(wanted)} images, got {len(predictions.cells)}, "
+            f"{len(missing)} missing; run the same command again to draw them"
+        )
+
+
+def check_base(predictions: Predictions, *, model: str, wanted: float) -> None:
+    """Refuse a base model whose own images the detectors do not recognise.
+
+    Args:
+        predictions: What it draws.
+        model: Its name.
+        wanted: Percent that each detector must recognise.
+
+    Raises:
+        ValueError: If one does not.
+    """
+    domains: tuple[Domain, ...] = ("style", "object")
+    for domain in domains:
+        found = accuracy(predictions, domain).value
+        if found < wanted:
+            raise ValueError(
+                f"the {domain} detector recognises {found:.1f} % of what {model!r} draws before "
+                f"anything is erased, {wanted:.0f} % are needed: it was not made for this base "
+                "model (plain Stable Diffusion gives about 11 %). Use the checkpoints fine-tuned "
+                "on UnlearnCanvas, or --skip-base-check to go on all the same"
+            )
+
+
+def concept_accuracy(protocol: Protocol, predictions: Predictions) -> dict[str, Score]:
+    """Return, for every concept of the grid, how often it is found where it was asked for."""
+    scores = {}
+    by_domain: dict[Domain, Sequence[str]] = {
+        "style": protocol.styles,
+        "object": protocol.objects,
+    }
+    for domain, concepts in by_domain.items():
+        for name in concepts:
+            chosen = predictions.select(predictions.asked(domain) == name)
+            scores[f"{domain}:{name}"] = accuracy(chosen, domain)
+    return scores
+
+
+def floors(protocol: Protocol, room: ReferenceFeatures, count: int) -> dict[str, Score]:
+    """Return the metrics that need a reference, for real images against other real images.
+
+    What FID and KID are at this n when nothing is wrong.
+    """
+    real = room.real(count, start=count)
+    predictions = Predictions(
+        cells=real.cells,
+        seeds=[index % count for index in range(len(real.cells))],
+        style_pred=[cell.style for cell in real.cells],
+        object_pred=[cell.object for cell in real.cells],
+        features=real.features,
+    )
+    inputs = MetricInputs(
+        predictions=predictions,
+        target=Concept(kind="trigger", name="none"),  # a trigger has no cell: the whole grid
+        reference_style=protocol.reference_style,
+        reference=room.real(count),
+    )
+    return {
+        name: metric.compute(inputs)
+        for name, metric in metrics_of(protocol.metrics, inputs).items()
+        if metric.needs_reference
+    }

@@ -1,0 +1,1 @@
+"""Stable Diffusion pipelines: load, draw, store what an eraser changed, count."""

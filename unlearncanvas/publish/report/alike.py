@@ -1,0 +1,27 @@
+"""Whether two runs of an eraser are one, and what tells their files apart."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from unlearncanvas.core.digests import digest_json
+from unlearncanvas.results.schema import Result, Row
+
+
+def evidence(rows: Mapping[str, Row], results: Mapping[str, Result]) -> str:
+    """Return what two runs of an eraser share if they are one: erased models and scores."""
+    models = sorted((target, result.artifact_digest) for target, result in results.items())
+    scores = {
+        kind: {name: score.value for name, score in row.scores.items()}
+        for kind, row in rows.items()
+    }
+    return digest_json([models, scores])
+
+
+def shortest(path: Path, paths: Sequence[Path]) -> str:
+    """Return as many of the last folders of a path as it takes to tell it from the others."""
+    tails = [
+        {Path(*other.with_suffix("").parts[-length:]) for other in paths}
+        for length in range(1, len(path.parts) + 1)
+    ]
+    length = next(place for place, tail in enumerate(tails, 1) if len(tail) == len(paths))
+    return Path(*path.with_suffix("").parts[-length:]).as_posix()

@@ -1,0 +1,72 @@
+"""Bundles to a site, and to the Hub's format of evaluation results."""
+
+from pathlib import Path
+
+import yaml
+
+from unlearncanvas.core.files import write_text
+from unlearncanvas.publish.report.collect import Collection, Provenance, collect
+from unlearncanvas.publish.submissions.bundle import (
+    CARD,
+    RESULTS,
+    bundles,
+    read_card,
+    read_manifest,
+    read_verification,
+    valid_verification,
+)
+from unlearncanvas.results.schema import read_results
+
+DATASET = "OPTML-Group/UnlearnCanvas"
+SOURCE = "https://arxiv.org/abs/2402.11846"
+
+
+def standing_of(folder: Path) -> Provenance:
+    """Return whether a bundle was verified as it is now."""
+    found = valid_verification(folder)
+    return "verified" if found is not None and found.passed else "reported"
+
+
+def board_of(root: Path) -> Collection:
+    """Return the boards of all bundles under a folder.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    found = list(bundles(root))
+    if not found:
+        raise ValueError(f"no bundles under {root}; make one with: unlearncanvas submit RUNS")
+    trust = {folder: standing_of(folder) for folder in found}
+    return collect([folder / RESULTS for folder in found], trust)
+
+
+def write_hub_results(root: Path, out: Path) -> list[Path]:
+    """Write a file for each bundle in the Hub's ``.eval_results`` format; return their paths.
+
+    Put them into ``.eval_results/`` of the model's repository on the Hub.
+    """
+    paths = []
+    for folder in bundles(root):
+        manifest, card = read_manifest(folder), read_card(folder / CARD)
+        verification = read_verification(folder)
+        lines = []
+        for row in read_results(folder / RESULTS).rows:
+            for name, score in row.scores.items():
+                lines.append(
+                    {
+                        "dataset": {
+                            "id": DATASET,
+                            "task_id": f"{manifest.protocol}/{manifest.tier}/{row.kind}/{name}",
+                            "revision": manifest.protocol_digest[:12],
+                        },
+                        "value": score.value,
+                        **({"date": verification.date[:10]} if verification else {}),
+                        "source": {"url": SOURCE, "name": card.method, "user": card.contact},
+                        "notes": f"{standing_of(folder)}; settings {manifest.revision}",
+                    }
+                )
+        path = out / ".eval_results" / f"{manifest.protocol}-{manifest.eraser}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, yaml.safe_dump(lines, sort_keys=False))
+        paths.append(path)
+    return paths

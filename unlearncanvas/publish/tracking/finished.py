@@ -1,0 +1,82 @@
+"""Result files as runs of a tracker, long after they were made."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
+from unlearncanvas.publish.report.attacks import commands_of
+from unlearncanvas.publish.report.collect import (
+    BackdoorRun,
+    Collection,
+    Leaderboard,
+    LeaderboardRow,
+)
+from unlearncanvas.publish.tracking.backdoor_runs import scores_of
+from unlearncanvas.publish.tracking.tracker import Outcome, Run, flat
+
+
+def finished(found: Collection) -> Iterator[tuple[Run, Outcome]]:
+    """Yield a run for every eraser of every board, and of every backdoor exam."""
+    for board in found.boards:
+        for entry in board.entries.values():
+            yield _of_board(board, entry)
+    for run in found.backdoors:
+        labels = (row.label for attack in run.results.attacks for row in attack.rows)
+        for label in dict.fromkeys(labels):
+            if label not in (CLEAN, POISONED):
+                yield _of_backdoors(run, label)
+
+
+def _folder(source: Path, label: str) -> Path:
+    return source.parent / "tracked" / label.replace("/", "-")
+
+
+def _of_board(board: Leaderboard, entry: LeaderboardRow) -> tuple[Run, Outcome]:
+    run = Run(
+        name=entry.label,
+        group=board.run.protocol,
+        folder=_folder(entry.source, entry.label),
+        config={
+            "settings": next((dict(item.settings) for item in entry.results.values()), {}),
+            "protocol": board.run.protocol,
+            "protocol_digest": board.run.protocol_digest,
+            "model": board.run.model,
+            "seeds": list(board.run.seeds),
+            "command": entry.command,
+        },
+    )
+    scores: dict[str, float] = {}
+    for kind, row in entry.rows.items():
+        for name, score in row.scores.items():
+            scores |= flat(f"{kind}/{name}", score)
+    return run, Outcome(scores=scores, pictures=dict(entry.sheets), files=[entry.source])
+
+
+def _of_backdoors(found: BackdoorRun, label: str) -> tuple[Run, Outcome]:
+    results = found.results
+    rows = {
+        attack.attack: row
+        for attack in results.attacks
+        for row in attack.rows
+        if row.label == label
+    }
+    run = Run(
+        name=label,
+        group=results.protocol,
+        folder=_folder(found.path, label),
+        config={
+            "settings": next(row.settings for row in rows.values()),
+            "protocol": results.protocol,
+            "protocol_digest": results.protocol_digest,
+            "model": results.model,
+            "attacks": {attack.attack: attack.settings for attack in results.attacks},
+            "known": results.known,
+            "knowledge": results.knowledge,
+            "command": [
+                command for attack in results.attacks for command in commands_of(results, attack)
+            ],
+        },
+    )
+    sheets = {f"{name}/sheet": found.path.with_name(f"sheet-{name}.png") for name in rows}
+    pictures = {name: path for name, path in sheets.items() if path.is_file()}
+    return run, Outcome(scores=scores_of(results, label), pictures=pictures, files=[found.path])
