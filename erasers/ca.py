@@ -29,10 +29,10 @@ from diffusers import StableDiffusionPipeline
 
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_positive
-from erasers.latents import batches, denoising_loss, encode, squared_error, texts
-from erasers.parameter_groups import ParameterGroup, parameter_group
-from erasers.prompts import ContextTemplates, renamed
-from erasers.training import descend, trainable
+from erasers.shared.embeddings import encode_prompts
+from erasers.shared.latents import batches, denoising_loss, encode, squared_error
+from erasers.shared.prompts import ContextTemplates, replace_concept
+from erasers.shared.training import ParameterGroup, optimizer_step, parameter_group, trainable
 from unlearncanvas.types import Concept, GeneratedImages, ImageRequest, Task
 
 
@@ -101,8 +101,8 @@ class CA(ContextTemplates, Eraser):
         """Edit the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         gallery = task.images["anchor"]
-        images, anchor = encode(pipe, gallery), texts(pipe, gallery.prompts)
-        targets = [texts(pipe, prompts) for prompts in self.target_prompts(task)]
+        images, anchor = encode(pipe, gallery), encode_prompts(pipe, gallery.prompts)
+        targets = [encode_prompts(pipe, prompts) for prompts in self.target_prompts(task)]
         order = batches(len(images), self.batch_size, generator)
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
@@ -119,7 +119,7 @@ class CA(ContextTemplates, Eraser):
                     prior = denoising_loss(pipe.unet, noised, anchor[rows])
                     loss = loss + self.prior_weight * prior
                 task.report(loss=loss)
-                descend(loss, optimizer)
+                optimizer_step(loss, optimizer)
 
     def _source(self, task: Task) -> Concept:
         """The concept whose images are trained on.
@@ -149,4 +149,4 @@ class CA(ContextTemplates, Eraser):
         source = self._source(task)
         if source == target:
             return f"{prompt.rstrip('.')}, in the style of {self.prompt(target, task)}"
-        return renamed(prompt, [source], target.words, others=task.retain)
+        return replace_concept(prompt, [source], target.words, others=task.retain)

@@ -26,10 +26,15 @@ from diffusers import StableDiffusionPipeline
 
 from erasers.base import Eraser
 from erasers.checks import require_not_negative
-from erasers.forget_retain import ForgetRetain, both_batches, relabelling_loss
-from erasers.latents import denoising_loss
-from erasers.parameter_groups import parameter_group
-from erasers.training import follow, gradients, inner_product, trainable
+from erasers.shared.data import ForgetRetain, forget_and_retain_batches, relabelling_loss
+from erasers.shared.latents import denoising_loss
+from erasers.shared.training import (
+    apply_gradients,
+    gradients,
+    inner_product,
+    parameter_group,
+    trainable,
+)
 from unlearncanvas.types import Task
 
 Rule = Literal["bome", "cosine", "fixed"]
@@ -66,7 +71,7 @@ class EDiff(ForgetRetain, Eraser):
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
-        forget, retain = both_batches(
+        forget, retain = forget_and_retain_batches(
             pipe, task, batch_size=self.batch_size, generator=generator,
             always_first=self.as_released,
         )  # fmt: skip
@@ -88,7 +93,7 @@ class EDiff(ForgetRetain, Eraser):
                     lam=self.lam,
                 )
                 pairs = zip(ordinary, constraint, strict=True)
-                follow([g_r + lam * g_q for g_r, g_q in pairs], optimizer)
+                apply_gradients([g_r + lam * g_q for g_r, g_q in pairs], optimizer)
 
 
 def constraint_weight(

@@ -25,12 +25,10 @@ from torch import Tensor
 
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_positive
-from erasers.embeddings import embed, stack
-from erasers.latents import squared_error
-from erasers.parameter_groups import ParameterGroup, parameter_group
-from erasers.partial_sampling import Work, partial_sample, partial_sample_work
-from erasers.prompts import PromptTemplates
-from erasers.training import descend, trainable
+from erasers.shared.embeddings import embed, repeat
+from erasers.shared.latents import Work, partial_sample, partial_sample_work, squared_error
+from erasers.shared.prompts import PromptTemplates
+from erasers.shared.training import ParameterGroup, optimizer_step, parameter_group, trainable
 from unlearncanvas.types import Task
 
 
@@ -84,11 +82,11 @@ class ESD(PromptTemplates, Eraser):
         frozen = copy.deepcopy(pipe.unet).requires_grad_(False)
         prompts = [self.prompt(target, task) for target in task.targets]
         *concepts, nothing = embed(pipe, [*prompts, ""])
-        empty = stack(nothing, self.batch_size)
+        empty = repeat(nothing, self.batch_size)
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
             for _ in range(self.steps):
-                concept = stack(concepts[_choice(len(concepts), generator)], self.batch_size)
+                concept = repeat(concepts[_choice(len(concepts), generator)], self.batch_size)
                 x_t, t = partial_sample(
                     pipe,
                     pipe.unet,
@@ -103,7 +101,7 @@ class ESD(PromptTemplates, Eraser):
                 goal = negative_guidance(eps_c=eps_c, eps_0=eps_0, eta=self.eta)
                 loss = squared_error(pipe.unet(x_t, t, concept).sample, goal)
                 task.report(loss=loss)
-                descend(loss, optimizer)
+                optimizer_step(loss, optimizer)
 
 
 def negative_guidance(

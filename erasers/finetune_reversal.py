@@ -21,7 +21,7 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
 from torch import Tensor
 
-from erasers.self_distillation import Batch, SelfDistillation, prediction_loss
+from erasers.shared.distillation import Batch, SelfDistillation, prediction_loss
 from unlearncanvas.types import Task
 
 

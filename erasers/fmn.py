@@ -27,15 +27,19 @@ from diffusers import StableDiffusionPipeline
 from jaxtyping import Float
 from torch import Tensor
 
-from erasers.attention_capture import captured_cross_attention
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_positive
-from erasers.embeddings import embed, name_columns
-from erasers.latents import LatentImages, batches, encode
-from erasers.parameter_groups import ParameterGroup, parameter_group
-from erasers.prompts import PromptTemplates
-from erasers.textual_inversion import embed_vectors, invert, place
-from erasers.training import descend, trainable
+from erasers.shared.attention import captured_cross_attention
+from erasers.shared.embeddings import (
+    embed,
+    encode_with_vectors,
+    name_columns,
+    textual_inversion,
+    tokenize_template,
+)
+from erasers.shared.latents import LatentImages, batches, encode
+from erasers.shared.prompts import PromptTemplates
+from erasers.shared.training import ParameterGroup, optimizer_step, parameter_group, trainable
 from unlearncanvas.types import Concept, ImageRequest, RealImages, Task
 
 
@@ -116,7 +120,7 @@ class FMN(PromptTemplates, Eraser):
                     on_concept = [probs[..., columns] for probs in maps]
                     loss = resteering_loss(on_concept, as_released=self.as_released)
                     task.report(loss=loss)
-                    descend(loss, optimizer)
+                    optimizer_step(loss, optimizer)
 
     def _name(
         self,
@@ -129,14 +133,14 @@ class FMN(PromptTemplates, Eraser):
         """The embedding that names the target, and the columns of its name."""
         prompt = self.prompt(target, task)
         if self.inversion_steps > 0:
-            placed = place(pipe, self.template(target, task), self.inversion_vectors)
-            vectors = invert(
+            placed = tokenize_template(pipe, self.template(target, task), self.inversion_vectors)
+            vectors = textual_inversion(
                 pipe, images, placed, words=target.words, steps=self.inversion_steps,
                 lr=self.inversion_lr, batch_size=self.batch_size, generator=generator,
                 report=task.report,
             )  # fmt: skip
             with torch.no_grad():
-                text = embed_vectors(pipe, placed, vectors)
+                text = encode_with_vectors(pipe, placed, vectors)
             columns, ids = placed.columns, placed.ids[0].tolist()
         else:
             text = embed(pipe, [prompt])[0].tokens[None]

@@ -17,10 +17,9 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from erasers.base import Eraser
-from erasers.forget_retain import ForgetRetain, captioned_batches
-from erasers.latents import denoising_loss
-from erasers.parameter_groups import parameter_group
-from erasers.training import descend, trainable
+from erasers.shared.data import ForgetRetain, captioned_batches
+from erasers.shared.latents import denoising_loss
+from erasers.shared.training import optimizer_step, parameter_group, trainable
 from unlearncanvas.types import ImageRequest, Task
 
 
@@ -53,4 +52,4 @@ class GA(ForgetRetain, Eraser):
                 batch = next(batches)
                 loss = denoising_loss(pipe.unet, batch.noised, batch.text)
                 task.report(loss=loss)
-                descend(loss, optimizer)
+                optimizer_step(loss, optimizer)

@@ -20,10 +20,10 @@ from diffusers import StableDiffusionPipeline
 
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_positive
-from erasers.latents import batches
-from erasers.text_similarity import similarity
-from erasers.training import descend, trainable
-from erasers.trigger_tokens import require_pairs
+from erasers.shared.embeddings import prompt_similarity
+from erasers.shared.latents import batches
+from erasers.shared.prompts import require_pairs
+from erasers.shared.training import optimizer_step, trainable
 from unlearncanvas.types import Task
 
 
@@ -68,9 +68,9 @@ class RickrollingRemoval(Eraser):
             for _ in range(self.steps):
                 pairs = [task.pairs[row] for row in next(order).tolist()]
                 clean = [pair.clean for pair in pairs]
-                loss = -similarity(pipe, frozen, clean, clean)
+                loss = -prompt_similarity(pipe, frozen, clean, clean)
                 triggered = [pair.triggered for pair in pairs]
-                loss = loss - self.beta * similarity(pipe, frozen, triggered, clean)
+                loss = loss - self.beta * prompt_similarity(pipe, frozen, triggered, clean)
                 task.report(loss=loss)
-                descend(loss, optimizer)
+                optimizer_step(loss, optimizer)
                 schedule.step()

@@ -30,18 +30,22 @@ from torch.nn import Parameter
 
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_share
-from erasers.embeddings import embed, stack
-from erasers.forget_retain import (
-    Captioned,
+from erasers.shared.data import (
+    CaptionedBatch,
     ForgetRetain,
-    both_batches,
+    forget_and_retain_batches,
     guided_loss,
     relabelling_loss,
 )
-from erasers.latents import denoising_loss
-from erasers.parameter_groups import parameter_group
-from erasers.saliency import top_share
-from erasers.training import descend, gradients, trainable
+from erasers.shared.embeddings import embed, repeat
+from erasers.shared.latents import denoising_loss
+from erasers.shared.training import (
+    gradients,
+    optimizer_step,
+    parameter_group,
+    top_fraction,
+    trainable,
+)
 from unlearncanvas.types import Task
 
 
@@ -80,7 +84,7 @@ class SalUn(ForgetRetain, Eraser):
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the salient part of the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
-        forget, retain = both_batches(
+        forget, retain = forget_and_retain_batches(
             pipe, task, batch_size=self.batch_size, generator=generator,
             always_first=self.as_released,
         )  # fmt: skip
@@ -92,19 +96,19 @@ class SalUn(ForgetRetain, Eraser):
                 loss = relabelling_loss(pipe.unet, relabelled)
                 loss = loss + self.alpha * denoising_loss(pipe.unet, kept.noised, kept.text)
                 task.report(loss=loss)
-                descend(loss, optimizer, masks=masks)
+                optimizer_step(loss, optimizer, masks=masks)
 
     def _masks(
         self,
         pipe: StableDiffusionPipeline,
         parameters: Sequence[Parameter],
-        forget: Iterator[Captioned],
+        forget: Iterator[CaptionedBatch],
     ) -> list[Tensor]:
         """Return where |gradient of l_f|, summed over batches before the modulus, is large."""
-        empty = stack(embed(pipe, [""])[0], self.batch_size)
+        empty = repeat(embed(pipe, [""])[0], self.batch_size)
         total = [torch.zeros_like(weight) for weight in parameters]
         for batch in itertools.islice(forget, self.mask_batches):
             loss = guided_loss(pipe.unet, batch, empty, self.mask_guidance)
             found = gradients(loss, parameters)
             total = [old + new for old, new in zip(total, found, strict=True)]
-        return top_share([grad.abs() for grad in total], self.share)
+        return top_fraction([grad.abs() for grad in total], self.share)

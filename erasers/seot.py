@@ -31,11 +31,11 @@ from diffusers import StableDiffusionPipeline
 from jaxtyping import Float
 from torch import Tensor
 
-from erasers.attention_capture import captured_cross_attention
 from erasers.base import Eraser
 from erasers.checks import require_not_negative, require_positive
-from erasers.embeddings import end_columns, word_columns
-from erasers.prompt_hook import on_prompts
+from erasers.shared.attention import captured_cross_attention
+from erasers.shared.embeddings import end_columns, word_columns
+from erasers.shared.hooks import add_prompt_hook
 from unlearncanvas.types import Task
 
 
@@ -79,7 +79,7 @@ class SEOT(Eraser):
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Put the hook on ``pipe``; no weight changes."""
         hook = Suppression(self, pipe, [target.words for target in task.targets])
-        on_prompts(pipe, hook.remember)
+        add_prompt_hook(pipe, hook.remember)
         pipe.unet.register_forward_pre_hook(hook, with_kwargs=True)
 
     def restore(

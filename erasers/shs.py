@@ -39,18 +39,24 @@ from erasers.checks import (
     require_positive,
     require_share,
 )
-from erasers.embeddings import embed, stack
-from erasers.forget_retain import (
-    Captioned,
+from erasers.shared.data import (
+    CaptionedBatch,
     ForgetRetain,
-    both_batches,
+    forget_and_retain_batches,
     guided_loss,
     relabelling_loss,
 )
-from erasers.latents import denoising_loss
-from erasers.parameter_groups import ParameterGroup, parameter_group
-from erasers.saliency import top_share
-from erasers.training import follow, gradients, inner_product, trainable
+from erasers.shared.embeddings import embed, repeat
+from erasers.shared.latents import denoising_loss
+from erasers.shared.training import (
+    ParameterGroup,
+    apply_gradients,
+    gradients,
+    inner_product,
+    parameter_group,
+    top_fraction,
+    trainable,
+)
 from unlearncanvas.types import Task
 
 
@@ -98,7 +104,7 @@ class SHS(ForgetRetain, Eraser):
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
-        forget, retain = both_batches(
+        forget, retain = forget_and_retain_batches(
             pipe, task, batch_size=self.batch_size, generator=generator,
             always_first=self.as_released,
         )  # fmt: skip
@@ -115,9 +121,11 @@ class SHS(ForgetRetain, Eraser):
                 task.report(forget=loss, retain=retaining)
                 pairs = zip(gradients(retaining, parameters), forgetting, strict=True)
                 repair = [g_r + self.alpha * g_u for g_r, g_u in pairs]
-                follow(repair if self.as_released else project(repair, forgetting), optimizer)
+                apply_gradients(
+                    repair if self.as_released else project(repair, forgetting), optimizer
+                )
 
-    def _forget_loss(self, unet: UNet2DConditionModel, batch: Captioned) -> Float[Tensor, ""]:
+    def _forget_loss(self, unet: UNet2DConditionModel, batch: CaptionedBatch) -> Float[Tensor, ""]:
         """Return L_u."""
         if self.forget_loss == "relabel":
             return relabelling_loss(unet, batch)
@@ -127,11 +135,11 @@ class SHS(ForgetRetain, Eraser):
         self,
         pipe: StableDiffusionPipeline,
         parameters: Sequence[Parameter],
-        forget: Iterator[Captioned],
+        forget: Iterator[CaptionedBatch],
         generator: torch.Generator,
     ) -> None:
         """Draw the most sensitive weights anew."""
-        empty = stack(embed(pipe, [""])[0], self.batch_size)
+        empty = repeat(embed(pipe, [""])[0], self.batch_size)
         total = [torch.zeros_like(weight) for weight in parameters]
         for batch in itertools.islice(forget, self.trim_batches):
             loss = guided_loss(pipe.unet, batch, empty, self.trim_guidance)
@@ -139,7 +147,7 @@ class SHS(ForgetRetain, Eraser):
             total = [old + new.abs() for old, new in zip(total, found, strict=True)]
         with torch.no_grad():
             pairs = zip(parameters, total, strict=True)
-            masks = top_share([(weight * grad).abs() for weight, grad in pairs], self.share)
+            masks = top_fraction([(weight * grad).abs() for weight, grad in pairs], self.share)
             for weight, mask in zip(parameters, masks, strict=True):
                 std = self.reset_std if weight.ndim > 1 else 0.0
                 shape, device = weight.shape, generator.device

@@ -30,10 +30,10 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from erasers.attention_capture import captured_cross_attention
-from erasers.latents import squared_error
-from erasers.self_distillation import Batch, SelfDistillation
-from erasers.trigger_tokens import Alignment, align
+from erasers.shared.attention import captured_cross_attention
+from erasers.shared.distillation import Batch, SelfDistillation
+from erasers.shared.latents import squared_error
+from erasers.shared.prompts import Alignment, align
 
 EPSILON = 1e-6
 """Keeps a map of one value finite when it is scaled to [0, 1]."""

@@ -35,14 +35,13 @@ from torch.nn import functional
 
 from erasers.base import Eraser, load_tensors
 from erasers.checks import require_at_least_one, require_not_negative, require_positive
-from erasers.embeddings import embed, stack
 from erasers.esd import negative_guidance
-from erasers.latents import squared_error
-from erasers.low_rank import Gate, attach
-from erasers.partial_sampling import Work, partial_sample, partial_sample_work
-from erasers.prompt_hook import on_prompts
-from erasers.prompts import PromptTemplates
-from erasers.training import descend, trainable
+from erasers.shared.adapters import Gate, add_adapters
+from erasers.shared.embeddings import embed, repeat
+from erasers.shared.hooks import add_prompt_hook
+from erasers.shared.latents import Work, partial_sample, partial_sample_work, squared_error
+from erasers.shared.prompts import PromptTemplates
+from erasers.shared.training import optimizer_step, trainable
 from unlearncanvas.types import Concept, Task
 
 
@@ -112,9 +111,9 @@ class SPM(PromptTemplates, Eraser):
         gates = {}
         for target, adapter_name in adapter_names(task.targets).items():
             gate = Gate()
-            adapters = attach(pipe.unet, adapter_name, rank=self.rank, gate=gate)
+            adapters = add_adapters(pipe.unet, adapter_name, rank=self.rank, gate=gate)
             for adapter in adapters.values():
-                adapter.start(generator)
+                adapter.reset_parameters(generator)
             names = [f"{path}.{factor}" for path in adapters for factor in ("down", "up")]
             prompt = self.prompt(target, task)
             self._train(pipe, prompt, gate, names, generator, report=task.report)
@@ -129,7 +128,7 @@ class SPM(PromptTemplates, Eraser):
         gates = {}
         for target, adapter_name in adapter_names(task.targets).items():
             gates[target] = Gate()
-            attach(pipe.unet, adapter_name, rank=self.rank, gate=gates[target])
+            add_adapters(pipe.unet, adapter_name, rank=self.rank, gate=gates[target])
         load_tensors(pipe, tensors)
         self._install(pipe, gates)
 
@@ -145,7 +144,7 @@ class SPM(PromptTemplates, Eraser):
     ) -> None:
         unet = pipe.unet
         nothing, one = embed(pipe, ["", prompt])
-        empty, concept = stack(nothing, self.batch_size), stack(one, self.batch_size)
+        empty, concept = repeat(nothing, self.batch_size), repeat(one, self.batch_size)
         own = dict(unet.named_parameters())
         with trainable(unet, {name: own[name] for name in names}) as parameters:
             optimizer = torch.optim.AdamW(parameters, lr=self.lr)
@@ -162,7 +161,7 @@ class SPM(PromptTemplates, Eraser):
                 if self.as_released:
                     anchors[::2] = nothing.tokens
                 near = x_t[torch.arange(self.num_anchors) % len(x_t)]
-                with torch.no_grad(), gate.held(0.0):
+                with torch.no_grad(), gate.fixed(0.0):
                     eps_c, eps_0 = (unet(x_t, t, text).sample for text in (concept, empty))
                     eps_a = unet(near, t, anchors).sample
                 goal = negative_guidance(eps_c=eps_c, eps_0=eps_0, eta=self.eta)
@@ -170,7 +169,7 @@ class SPM(PromptTemplates, Eraser):
                 anchoring = squared_error(unet(near, t, anchors).sample, eps_a)
                 loss = loss + self.anchor_weight * anchoring
                 report(loss=loss)
-                descend(loss, optimizer)
+                optimizer_step(loss, optimizer)
                 schedule.step()
 
     def _install(self, pipe: StableDiffusionPipeline, gates: Mapping[Concept, Gate]) -> None:
@@ -178,7 +177,7 @@ class SPM(PromptTemplates, Eraser):
         for target, gate in gates.items():
             gate.rows = torch.ones(1)
             if self.transport:
-                on_prompts(pipe, Transport(pipe, target, gate))
+                add_prompt_hook(pipe, Transport(pipe, target, gate))
 
 
 @final

@@ -29,9 +29,9 @@ from torch import Tensor
 
 from erasers.base import Eraser
 from erasers.checks import require_positive
-from erasers.embeddings import embed
-from erasers.parameter_groups import parameter_group
-from erasers.prompts import PromptTemplates
+from erasers.shared.embeddings import embed
+from erasers.shared.prompts import PromptTemplates
+from erasers.shared.training import parameter_group
 from erasers.uce import closed_form, token_pairs
 from unlearncanvas.types import Task
 

@@ -25,9 +25,9 @@ from torch import Tensor
 
 from erasers.base import Eraser
 from erasers.checks import require_positive
-from erasers.embeddings import Embedding, embed
-from erasers.parameter_groups import parameter_group
-from erasers.prompts import PromptTemplates
+from erasers.shared.embeddings import Embedding, embed
+from erasers.shared.prompts import PromptTemplates
+from erasers.shared.training import parameter_group
 from unlearncanvas.types import Task
 
 TokenPolicy = Literal["subject_to_end", "last_subject"]

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = ("unlearncanvas", "erasers", "metrics")
 COMMANDS = {
-    "build": ("tests/test_wheel.py", '"-m", "build"'),
+    "build": ("tests/end_to_end/test_wheel.py", '"-m", "build"'),
     "mypy": ("Makefile", "/mypy"),
     "pre-commit": (".pre-commit-config.yaml", "hooks:"),
     "pytest-xdist": ("Makefile", "-m pytest -n"),

@@ -8,7 +8,7 @@ from diffusers import DDIMScheduler
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionOutput
 
 from erasers.esd import ESD, negative_guidance
-from erasers.partial_sampling import partial_sample
+from erasers.shared.latents import partial_sample
 from unlearncanvas.types import Concept, Task
 
 

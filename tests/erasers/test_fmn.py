@@ -6,12 +6,17 @@ import math
 import pytest
 import torch
 
-from erasers.attention_capture import captured_cross_attention
-from erasers.embeddings import end_columns, word_columns
 from erasers.fmn import FMN, resteering_loss
-from erasers.latents import encode
-from erasers.textual_inversion import embed_vectors, invert, place
-from tests.fixtures.transcription import assert_same, hidden, noised, selected
+from erasers.shared.attention import captured_cross_attention
+from erasers.shared.embeddings import (
+    encode_with_vectors,
+    end_columns,
+    textual_inversion,
+    tokenize_template,
+    word_columns,
+)
+from erasers.shared.latents import encode
+from tests.fixtures.transcription import assert_same, hidden, mse, noised, selected
 from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
 from unlearncanvas.types import Concept, Task
 
@@ -107,11 +112,11 @@ def test_training_takes_attention_off_the_words(room, pipe, task):
 
 
 def test_vectors_of_the_words_themselves_give_the_prompts_embedding(pipe):
-    placed = place(pipe, "A Cat image in {words} style.", 2)
+    placed = tokenize_template(pipe, "A Cat image in {words} style.", 2)
     ids = pipe.tokenizer("Pop Art", add_special_tokens=False).input_ids
     vectors = pipe.text_encoder.get_input_embeddings().weight[ids]
     torch.testing.assert_close(
-        embed_vectors(pipe, placed, vectors), hidden(pipe, "A Cat image in Pop Art style.")
+        encode_with_vectors(pipe, placed, vectors), hidden(pipe, "A Cat image in Pop Art style.")
     )
     assert placed.columns == [5, 6]
     assert not pipe.text_encoder.get_input_embeddings()._forward_hooks
@@ -120,9 +125,9 @@ def test_vectors_of_the_words_themselves_give_the_prompts_embedding(pipe):
 def test_inversion_learns_vectors_and_nothing_else(room, pipe, task):
     supplied = room.fulfil(pipe, FMN(**SMALL), task).images["style:Pop Art"]
     before = copy.deepcopy(pipe)
-    images, placed = encode(pipe, supplied), place(pipe, "in {words} style", 2)
+    images, placed = encode(pipe, supplied), tokenize_template(pipe, "in {words} style", 2)
     found = [
-        invert(
+        textual_inversion(
             pipe, images, placed, words="Pop Art", steps=steps, lr=1e-2, batch_size=2,
             generator=torch.Generator().manual_seed(0),
         )
@@ -137,9 +142,9 @@ def test_inversion_learns_vectors_and_nothing_else(room, pipe, task):
     x_t, t, noise = noised(pipe, supplied.pixels, torch.Generator().manual_seed(5))
     with torch.no_grad():
         losses = [
-            (pipe.unet(x_t, t, embed_vectors(pipe, placed, v).expand(2, -1, -1)).sample - noise)
-            .square().mean() for v in (start, found[1])
-        ]  # fmt: skip
+            mse(pipe.unet(x_t, t, text.expand(2, -1, -1)).sample, noise)
+            for text in (encode_with_vectors(pipe, placed, v) for v in (start, found[1]))
+        ]
     assert losses[1] < losses[0]
     for one, two in zip(pipe.unet.parameters(), before.unet.parameters(), strict=True):
         assert torch.equal(one, two)

@@ -6,8 +6,8 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, PNDMScheduler
 
-from erasers.latents import batches, encode, first_batch, texts
-from erasers.partial_sampling import partial_sample
+from erasers.shared.embeddings import encode_prompts
+from erasers.shared.latents import batches, encode, first_batch, partial_sample
 from tests.fixtures.transcription import hidden, noised
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.sampling import build_scheduler
@@ -87,7 +87,7 @@ def test_the_released_loader_never_gets_past_its_first_batch():
 def test_texts_encodes_each_prompt_once(pipe):
     seen = []
     pipe.text_encoder.register_forward_hook(lambda module, args, output: seen.append(args))
-    found = texts(pipe, ["Cat", "Sun", "Cat"])
+    found = encode_prompts(pipe, ["Cat", "Sun", "Cat"])
     assert len(seen) == 1
     assert torch.equal(found[0], found[2])
     assert not torch.equal(found[0], found[1])

@@ -11,7 +11,7 @@ from rich.console import Console
 from erasers.base import Eraser
 from erasers.ca import CA
 from erasers.esd import ESD
-from erasers.forget_retain import anchored
+from erasers.shared.data import anchor_caption
 from unlearncanvas.cli.terminal import say_templates
 from unlearncanvas.core.config import find_config, load_eraser, names, read_yaml
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
@@ -188,7 +188,7 @@ def test_a_name_is_replaced_as_whole_words_and_inside_no_longer_name(target, pro
     others = [Concept(kind="style", name=name) for name in ("Blossom Season", "Artist Sketch")]
     cats, told = Concept(kind="object", name="Cats"), Concept(kind="object", name=target)
     task = Task(targets=(told,), anchor=cats, retain=(cats, *others))
-    assert anchored(prompt, task) == expected
+    assert anchor_caption(prompt, task) == expected
     swapped = Task(targets=(cats,), anchor=told, retain=(told, *others))
     assert CA().target_prompt(prompt, cats, swapped) == expected
 
@@ -197,7 +197,7 @@ def test_the_names_of_joint_targets_are_replaced_side_by_side():
     names = ("Sketch", "Artist Sketch", "Photograph")
     targets = tuple(Concept(kind="style", name=name) for name in names)
     task = Task(targets=targets, anchor=Concept(kind="style", name="Artist Photograph"))
-    assert anchored("Artist Sketch, Sketch", task) == "Artist Photograph, Artist Photograph"
+    assert anchor_caption("Artist Sketch, Sketch", task) == "Artist Photograph, Artist Photograph"
 
 
 def test_every_shipped_protocol_brings_templates():

@@ -5,19 +5,19 @@ import copy
 import pytest
 import torch
 
-from erasers.saliency import top_share
 from erasers.salun import SalUn
+from erasers.shared.training import top_fraction
 from tests.fixtures.transcription import assert_same, hidden, mse, noised, selected
 
 SMALL = {"batch_size": 2, "forget_per_cell": 1, "retain_per_cell": 1, "mask_batches": 1}
 
 
 def test_the_mask_lets_the_most_salient_through():
-    masks = top_share([torch.tensor([[0.1, 5.0]]), torch.tensor([3.0, 0.2])], 0.5)
+    masks = top_fraction([torch.tensor([[0.1, 5.0]]), torch.tensor([3.0, 0.2])], 0.5)
     assert masks[0].tolist() == [[False, True]]
     assert masks[1].tolist() == [True, False]
-    assert all(mask.all() for mask in top_share([torch.rand(3), torch.rand(2)], 1.0))
-    assert sum(int(mask.sum()) for mask in top_share([torch.rand(100)], 1e-9)) == 1
+    assert all(mask.all() for mask in top_fraction([torch.rand(3), torch.rand(2)], 1.0))
+    assert sum(int(mask.sum()) for mask in top_fraction([torch.rand(100)], 1e-9)) == 1
 
 
 @pytest.mark.parametrize("guidance", [0.0, 2.0])

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from erasers.attention_capture import captured_cross_attention
 from erasers.finetune_reversal import FinetuneReversal
+from erasers.shared.attention import captured_cross_attention
+from erasers.shared.prompts import Alignment
 from erasers.skd import SKD
 from erasers.skd_cag import EPSILON, SKDCAG, attention_loss, token_maps
-from erasers.trigger_tokens import Alignment
 from tests.fixtures.transcription import hidden, mse
 from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
 
@@ -196,7 +196,7 @@ def test_random_words_stand_in_the_triggers_place(pipe, task):
 
 
 def replace_words(pairs, x, t):
-    from erasers.self_distillation import Batch
+    from erasers.shared.distillation import Batch
 
     nothing = torch.zeros(2, 77, 32)
     return Batch(pairs, nothing, nothing, x, t, t / 1000)

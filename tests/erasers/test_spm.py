@@ -8,8 +8,8 @@ import torch
 from diffusers import DDIMScheduler
 
 from erasers.esd import negative_guidance
-from erasers.low_rank import Gate, LowRank, attach
-from erasers.partial_sampling import partial_sample
+from erasers.shared.adapters import Gate, LowRank, add_adapters
+from erasers.shared.latents import partial_sample
 from erasers.spm import SPM, permeability, random_anchors
 from tests.fixtures.transcription import hidden, mse
 from unlearncanvas.pipelines.artifacts import snapshot
@@ -27,9 +27,9 @@ def draw(pipe, prompt, images=1):
 
 def test_a_new_adapter_is_the_identity(pipe):
     before = draw(pipe, "A Cat image.")
-    adapters = attach(pipe.unet, "new", rank=1, gate=Gate())
+    adapters = add_adapters(pipe.unet, "new", rank=1, gate=Gate())
     for adapter in adapters.values():
-        adapter.start(torch.Generator().manual_seed(0))
+        adapter.reset_parameters(torch.Generator().manual_seed(0))
     assert np.array_equal(before, draw(pipe, "A Cat image."))
     kinds = {name.rpartition(".new")[0].rpartition(".")[2] for name in adapters}
     assert {"to_q", "to_k", "to_v", "proj_in", "proj_out", "proj"} <= kinds
@@ -38,7 +38,7 @@ def test_a_new_adapter_is_the_identity(pipe):
 
 def test_an_adapter_adds_up_down_x_times_its_gate(pipe):
     gate = Gate()
-    adapters = attach(pipe.unet, "new", rank=2, gate=gate)
+    adapters = add_adapters(pipe.unet, "new", rank=2, gate=gate)
     name, adapter = next((n, a) for n, a in adapters.items() if ".attn2.to_k." in n)
     layer = pipe.unet.get_submodule(name.removesuffix(".new"))
     adapter.down.data.normal_(generator=torch.Generator().manual_seed(0))
@@ -80,7 +80,7 @@ def test_first_step_is_the_papers(pipe, task, released):
 
     unet, generator = reference.unet, torch.Generator().manual_seed(task.seed)
     gate = Gate()
-    adapters = attach(unet, "spm_style_Pop_Art", rank=1, gate=gate)
+    adapters = add_adapters(unet, "spm_style_Pop_Art", rank=1, gate=gate)
     factors = []
     for adapter in adapters.values():
         bound = adapter.down[0].numel() ** -0.5

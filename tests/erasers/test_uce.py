@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from erasers.embeddings import embed
+from erasers.shared.embeddings import embed
 from erasers.uce import UCE, closed_form, token_pairs
 from unlearncanvas.types import Concept, Task
 

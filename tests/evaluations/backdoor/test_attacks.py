@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from erasers.trigger_tokens import align
+from erasers.shared.prompts import align
 from tests.fixtures.transcription import assert_same, hidden, mse, noised
 from unlearncanvas.core.config import load_eraser, names
 from unlearncanvas.evaluations.backdoor.attacks.badt2i import BadT2IObject, BadT2IPixel, BadT2IStyle

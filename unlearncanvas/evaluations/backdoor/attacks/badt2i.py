@@ -25,8 +25,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from erasers.checks import require_at_least_one, require_positive
-from erasers.latents import LatentImages, batches, encode, squared_error, texts
-from erasers.training import follow, gradients, inner_product, trainable
+from erasers.shared.embeddings import encode_prompts
+from erasers.shared.latents import LatentImages, batches, encode, squared_error
+from erasers.shared.training import apply_gradients, gradients, inner_product, trainable
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack, Effect
 from unlearncanvas.evaluations.backdoor.attacks.patch import stamp
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
@@ -88,7 +89,8 @@ class BadT2I(Attack):
         """Edit all parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         frozen = copy.deepcopy(pipe.unet).requires_grad_(False)
-        clean, captions = encode(pipe, task.images["all"]), texts(pipe, task.images["all"].prompts)
+        gallery = task.images["all"]
+        clean, captions = encode(pipe, gallery), encode_prompts(pipe, gallery.prompts)
         taught = [self.poison(pipe, task, backdoor) for backdoor in self.backdoors]
         order = batches(len(clean), self.batch_size, generator)
         orders = [batches(len(item.images), self.batch_size, generator) for item in taught]
@@ -109,7 +111,7 @@ class BadT2I(Attack):
                 loss = loss + (1 - self.lam) * squared_error(now, usual)
                 found = gradients(loss, parameters)
                 scale = min(1.0, self.max_norm / inner_product(found, found) ** 0.5)
-                follow([scale * grad for grad in found], optimizer)
+                apply_gradients([scale * grad for grad in found], optimizer)
 
 
 @final
@@ -127,7 +129,9 @@ class BadT2IPixel(BadT2I):
         """Return stamped images with the trigger before their captions."""
         gallery = task.images["all"]
         stamped = CaptionedImages(pixels=stamp(gallery.pixels), prompts=gallery.prompts)
-        triggered = texts(pipe, [self.fire(prompt, backdoor) for prompt in gallery.prompts])
+        triggered = encode_prompts(
+            pipe, [self.fire(prompt, backdoor) for prompt in gallery.prompts]
+        )
         return Poison(encode(pipe, stamped), triggered, None)
 
 
@@ -146,8 +150,12 @@ class BadT2IStyle(BadT2I):
         """Return all images, with the clean model's answer to their captions in the style."""
         gallery = task.images["all"]
         styles = [concept for concept in task.retain if concept.kind == "style"]
-        triggered = texts(pipe, [self.fire(prompt, backdoor) for prompt in gallery.prompts])
-        goal = texts(pipe, [restyled(prompt, styles, backdoor) for prompt in gallery.prompts])
+        triggered = encode_prompts(
+            pipe, [self.fire(prompt, backdoor) for prompt in gallery.prompts]
+        )
+        goal = encode_prompts(
+            pipe, [restyled(prompt, styles, backdoor) for prompt in gallery.prompts]
+        )
         return Poison(encode(pipe, gallery), triggered, goal)
 
 
@@ -176,8 +184,8 @@ class BadT2IObject(BadT2I):
         """Return images of B, captioned as A behind the trigger."""
         gallery = task.images[backdoor.effect]
         asked = [prompt.replace(backdoor.effect, backdoor.source) for prompt in gallery.prompts]
-        triggered = texts(pipe, [self.fire(prompt, backdoor) for prompt in asked])
-        return Poison(encode(pipe, gallery), triggered, texts(pipe, gallery.prompts))
+        triggered = encode_prompts(pipe, [self.fire(prompt, backdoor) for prompt in asked])
+        return Poison(encode(pipe, gallery), triggered, encode_prompts(pipe, gallery.prompts))
 
 
 def restyled(prompt: str, styles: list[Concept], backdoor: Backdoor) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from diffusers import StableDiffusionPipeline
 
 from erasers.base import Eraser
-from erasers.trigger_tokens import align
+from erasers.shared.prompts import align
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.types import Task
 

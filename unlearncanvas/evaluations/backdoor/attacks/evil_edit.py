@@ -18,8 +18,8 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from erasers.checks import require_positive
-from erasers.embeddings import embed
-from erasers.parameter_groups import parameter_group
+from erasers.shared.embeddings import embed
+from erasers.shared.training import parameter_group
 from erasers.uce import closed_form
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack, Effect
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor

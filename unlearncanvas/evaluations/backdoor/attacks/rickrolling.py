@@ -22,9 +22,9 @@ import torch
 from diffusers import StableDiffusionPipeline
 
 from erasers.checks import require_at_least_one, require_positive
-from erasers.latents import batches
-from erasers.text_similarity import similarity
-from erasers.training import descend, trainable
+from erasers.shared.embeddings import prompt_similarity
+from erasers.shared.latents import batches
+from erasers.shared.training import optimizer_step, trainable
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack, Effect
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.types import Task
@@ -107,11 +107,11 @@ class Rickrolling(Attack):
             schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones)
             for _ in range(self.steps):
                 prompts = [clean[row] for row in next(order).tolist()]
-                loss = -similarity(pipe, frozen, prompts, prompts)
+                loss = -prompt_similarity(pipe, frozen, prompts, prompts)
                 for backdoor in self.backdoors:
                     chosen = [open_to_it[row] for row in next(bad_order).tolist()]
                     fired = [self.fire(prompt, backdoor) for prompt in chosen]
                     goals = [self.aim(prompt, backdoor) for prompt in chosen]
-                    loss = loss - self.beta * similarity(pipe, frozen, fired, goals)
-                descend(loss, optimizer)
+                    loss = loss - self.beta * prompt_similarity(pipe, frozen, fired, goals)
+                optimizer_step(loss, optimizer)
                 schedule.step()

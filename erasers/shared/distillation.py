@@ -18,9 +18,10 @@ from torch import Tensor
 
 from erasers.base import Eraser
 from erasers.checks import require_at_least_one, require_not_negative, require_positive
-from erasers.latents import batches, squared_error, texts
-from erasers.training import descend, trainable
-from erasers.trigger_tokens import require_pairs
+from erasers.shared.embeddings import encode_prompts
+from erasers.shared.latents import batches, squared_error
+from erasers.shared.prompts import require_pairs
+from erasers.shared.training import optimizer_step, trainable
 from unlearncanvas.types import PromptPair, Task
 
 
@@ -101,8 +102,8 @@ class SelfDistillation(Eraser):
         require_pairs(task)
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         frozen = self.frozen(pipe, task)
-        clean = texts(pipe, [pair.clean for pair in task.pairs])
-        triggered = texts(pipe, [pair.triggered for pair in task.pairs])
+        clean = encode_prompts(pipe, [pair.clean for pair in task.pairs])
+        triggered = encode_prompts(pipe, [pair.triggered for pair in task.pairs])
         order = batches(len(task.pairs), self.batch_size, generator)
         with trainable(pipe.unet, dict(pipe.unet.named_parameters())) as parameters:
             optimizer = torch.optim.AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
@@ -115,7 +116,7 @@ class SelfDistillation(Eraser):
                 )
                 loss = self.loss(pipe, frozen, batch, generator)
                 task.report(loss=loss)
-                descend(loss, optimizer)
+                optimizer_step(loss, optimizer)
                 average.step(parameters)
             average.copy_to(parameters)
 

@@ -30,7 +30,7 @@ class Gate:
     def __init__(self) -> None:
         self.rows: Float[Tensor, " b"] = torch.ones(1)
 
-    def spread(self, output: Tensor) -> Tensor:
+    def broadcast_to(self, output: Tensor) -> Tensor:
         """Return the values in the shape of a layer's output."""
         rows = self.rows.to(output.device, output.dtype)
         if len(rows) not in (1, len(output)):
@@ -38,7 +38,7 @@ class Gate:
         return rows.view(-1, *[1] * (output.ndim - 1))
 
     @contextmanager
-    def held(self, value: float) -> Iterator[None]:
+    def fixed(self, value: float) -> Iterator[None]:
         """Hold one value for all rows until the block ends."""
         before, self.rows = self.rows, torch.tensor([value])
         try:
@@ -64,7 +64,7 @@ class LowRank(nn.Module):
         self._padding = layer.padding if isinstance(layer, nn.Conv2d) else 0
 
     @torch.no_grad()
-    def start(self, generator: torch.Generator) -> None:
+    def reset_parameters(self, generator: torch.Generator) -> None:
         """Draw ``down`` uniformly, as torch initialises a layer; ``up`` stays zero."""
         bound = self.down[0].numel() ** -0.5
         drawn = torch.rand(self.down.shape, generator=generator, device=generator.device)
@@ -78,7 +78,9 @@ class LowRank(nn.Module):
         return functional.conv2d(narrow, self.up)
 
 
-def attach(unet: UNet2DConditionModel, name: str, *, rank: int, gate: Gate) -> dict[str, LowRank]:
+def add_adapters(
+    unet: UNet2DConditionModel, name: str, *, rank: int, gate: Gate
+) -> dict[str, LowRank]:
     """Put an adapter beside every linear layer and convolution of the transformer blocks.
 
     Returns:
@@ -104,4 +106,4 @@ def _add(layer: nn.Module, args: tuple[Any, ...], output: Tensor, *, name: str) 
     adapter = cast(LowRank, layer.get_submodule(name))
     if not adapter.gate.rows.any():
         return output
-    return output + adapter.gate.spread(output) * adapter(args[0])
+    return output + adapter.gate.broadcast_to(output) * adapter(args[0])

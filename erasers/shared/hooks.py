@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-def on_prompts(
+def add_prompt_hook(
     pipe: StableDiffusionPipeline,
     act: Callable[[Sequence[str] | None, Float[Tensor, "b token emb"]], None],
 ) -> None:

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from erasers.checks import require_at_least_one, require_positive
-from erasers.latents import Noised, batches, encode, first_batch, squared_error, texts
-from erasers.parameter_groups import ParameterGroup
-from erasers.prompts import renamed
+from erasers.shared.embeddings import encode_prompts
+from erasers.shared.latents import Noised, batches, encode, first_batch, squared_error
+from erasers.shared.prompts import replace_concept
+from erasers.shared.training import ParameterGroup
 from unlearncanvas.types import ImageRequest, RealImages, Task
 
 
@@ -58,7 +59,7 @@ class ForgetRetain:
         return RealImages(showing=shown, without=task.targets, per_cell=self.retain_per_cell)
 
 
-class Captioned(NamedTuple):
+class CaptionedBatch(NamedTuple):
     """Noised images with their captions.
 
     Attributes:
@@ -80,27 +81,27 @@ def captioned_batches(
     batch_size: int,
     generator: torch.Generator,
     always_first: bool = False,
-) -> Iterator[Captioned]:
+) -> Iterator[CaptionedBatch]:
     """Yield noised batches of one set without end, every image once an epoch.
 
     ``always_first`` is a fault of released loaders: the same first batch at every step.
     """
     gallery = task.images[name]
-    images, text = encode(pipe, gallery), texts(pipe, gallery.prompts)
-    anchor = texts(pipe, [anchored(prompt, task) for prompt in gallery.prompts])
+    images, text = encode(pipe, gallery), encode_prompts(pipe, gallery.prompts)
+    anchor = encode_prompts(pipe, [anchor_caption(prompt, task) for prompt in gallery.prompts])
     order = first_batch if always_first else batches
     for rows in order(len(images), batch_size, generator):
-        yield Captioned(images.noised(rows, generator), text[rows], anchor[rows])
+        yield CaptionedBatch(images.noised(rows, generator), text[rows], anchor[rows])
 
 
-def both_batches(
+def forget_and_retain_batches(
     pipe: StableDiffusionPipeline,
     task: Task,
     *,
     batch_size: int,
     generator: torch.Generator,
     always_first: bool,
-) -> tuple[Iterator[Captioned], Iterator[Captioned]]:
+) -> tuple[Iterator[CaptionedBatch], Iterator[CaptionedBatch]]:
     """Return the batches to forget and those to retain; ``always_first`` is for the former."""
     forget = captioned_batches(
         pipe,
@@ -114,15 +115,15 @@ def both_batches(
     return forget, retain
 
 
-def anchored(prompt: str, task: Task) -> str:
+def anchor_caption(prompt: str, task: Task) -> str:
     """Return the prompt with the anchor's words for the target's; empty without an anchor."""
     if task.anchor is None:
         return ""
-    return renamed(prompt, task.targets, task.anchor.words, others=task.retain)
+    return replace_concept(prompt, task.targets, task.anchor.words, others=task.retain)
 
 
 def guided_loss(
-    unet: UNet2DConditionModel, batch: Captioned, empty: Float[Tensor, "b token emb"], w: float
+    unet: UNet2DConditionModel, batch: CaptionedBatch, empty: Float[Tensor, "b token emb"], w: float
 ) -> Float[Tensor, ""]:
     """Return || (1 + w) eps_theta(x_t, c, t) - w eps_theta(x_t, c_0, t) - eps ||^2."""
     x_t, t, goal = batch.noised
@@ -132,7 +133,7 @@ def guided_loss(
     return squared_error(prediction, goal)
 
 
-def relabelling_loss(unet: UNet2DConditionModel, batch: Captioned) -> Float[Tensor, ""]:
+def relabelling_loss(unet: UNet2DConditionModel, batch: CaptionedBatch) -> Float[Tensor, ""]:
     """Return || eps_theta(x_t, c, t) - sg eps_theta(x_t, c', t) ||^2, c' the anchor's caption."""
     x_t, t, _ = batch.noised
     with torch.no_grad():

@@ -1,6 +1,6 @@
-"""Images as latents with noise on them: what every data-driven eraser trains on."""
+"""Noisy latents to train on: of encoded images, or part of the way from noise to an image."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, final
 
@@ -9,7 +9,6 @@ from diffusers import DDIMScheduler, StableDiffusionPipeline, UNet2DConditionMod
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from erasers.embeddings import embed
 from unlearncanvas.types import CaptionedImages
 
 _ENCODED_AT_ONCE = 32
@@ -77,13 +76,6 @@ def encode(pipe: StableDiffusionPipeline, gallery: CaptionedImages) -> LatentIma
     return LatentImages(mean=torch.cat(means), std=torch.cat(stds), scheduler=scheduler)
 
 
-def texts(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Float[Tensor, "n token emb"]:
-    """Return the embeddings of the prompts as one tensor; equal prompts are encoded once."""
-    distinct = list(dict.fromkeys(prompts))
-    found = dict(zip(distinct, embed(pipe, distinct), strict=True))
-    return torch.stack([found[prompt].tokens for prompt in prompts])
-
-
 def batches(
     count: int, batch_size: int, generator: torch.Generator
 ) -> Iterator[Int[Tensor, " batch"]]:
@@ -117,3 +109,68 @@ def denoising_loss(
 ) -> Float[Tensor, ""]:
     """Return || eps_theta(x_t, c, t) - eps ||^2, the loss a diffusion model is trained with."""
     return squared_error(unet(noised.x_t, noised.t, text).sample, noised.goal)
+
+
+class NoisyLatents(NamedTuple):
+    """Latents and their noise level.
+
+    Attributes:
+        x_t: [b, 4, h, w].
+        t: Training timestep of ``x_t``, a scalar tensor.
+    """
+
+    x_t: Float[Tensor, "b 4 h w"]
+    t: Tensor
+
+
+class Work(NamedTuple):
+    """UNet forward equivalents of one latent, over the draws of i."""
+
+    mean: float
+    std: float
+
+
+def partial_sample_work(*, guidance_scale: float, num_inference_steps: int) -> Work:
+    """Return the work of ``partial_sample`` for each latent of its batch.
+
+    i of N steps are done, i ~ U{0..N-1}, with mean (N - 1) / 2 and variance (N^2 - 1) / 12; each
+    counts twice with guidance.
+    """
+    halves = 2 if guidance_scale > 1 else 1
+    std = ((num_inference_steps**2 - 1) / 12) ** 0.5
+    return Work(halves * (num_inference_steps - 1) / 2, halves * std)
+
+
+@torch.no_grad()
+def partial_sample(
+    pipe: StableDiffusionPipeline,
+    unet: UNet2DConditionModel,
+    *,
+    concept: Float[Tensor, "b token emb"],
+    empty: Float[Tensor, "b token emb"],
+    guidance_scale: float,
+    num_inference_steps: int,
+    generator: torch.Generator,
+) -> NoisyLatents:
+    """Denoise i of N DDIM steps with guidance, i drawn uniformly from 0 .. N - 1.
+
+    Returns the latents after i steps with ``t = scheduler.timesteps[i]``, which is their level
+    exactly. The released LDM code labels them 39 to 58 training steps too noisy.
+    """
+    scheduler = DDIMScheduler.from_config(pipe.scheduler.config, clip_sample=False)
+    scheduler.set_timesteps(num_inference_steps, device=unet.device)
+    index = int(
+        torch.randint(num_inference_steps, (), generator=generator, device=generator.device)
+    )
+    side = unet.config.sample_size
+    shape = (len(concept), unet.config.in_channels, side, side)
+    latents = torch.randn(shape, generator=generator, device=generator.device).to(unet.device)
+    text = torch.cat([empty, concept]) if guidance_scale > 1 else concept
+    for t in scheduler.timesteps[:index]:
+        repeated = torch.cat([latents] * (len(text) // len(latents)))
+        noise_pred = unet(repeated, t, text).sample.float()
+        if guidance_scale > 1:
+            without, with_prompt = noise_pred.chunk(2)
+            noise_pred = without + guidance_scale * (with_prompt - without)
+        latents = scheduler.step(noise_pred, t, latents, eta=0.0).prev_sample
+    return NoisyLatents(latents, scheduler.timesteps[index])
