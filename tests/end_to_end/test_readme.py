@@ -43,7 +43,7 @@ def test_bench_commands_make_a_plan(line):
         )  # fmt: skip
         assert removal.num_images() > 0
         return
-    others = {"dry_run", "wandb", "wandb_args", "known", "knowledge", "eraser", "settings"}
+    others = {"dry_run", "track", "wandb", "wandb_args", "known", "knowledge", "eraser", "settings"}
     others |= {"detectors", "dataset", "inception", "shard", "ray"}
     rest = {key: value for key, value in options.items() if key not in others}
     assert make_plan(erasers=erasers, settings=settings, **rest).jobs()

@@ -2,7 +2,9 @@
 
 import logging
 import threading
+import time
 
+import mlflow
 import pytest
 import torch
 
@@ -10,12 +12,12 @@ from tests.fixtures import small_backdoor_exam
 from tests.fixtures.in_process import run
 from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
 from tests.fixtures.wandb_file import read
-from unlearncanvas.cli.track import wandb_arguments
 from unlearncanvas.engine.losses import LossCurves
+from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
 from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
-from unlearncanvas.publish.tracking.background import Background
-from unlearncanvas.publish.tracking.mirror import Mirror
-from unlearncanvas.publish.tracking.tracker import Outcome, Run, Tracker
+from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
+from unlearncanvas.publish.tracking.callback import TrackerCallback
+from unlearncanvas.publish.tracking.library import Library
 from unlearncanvas.results.schema import read_results
 
 
@@ -30,10 +32,16 @@ def bench(protocol, out, *options):
 def test_an_offline_run_holds_config_losses_scores_and_pictures(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "store").as_uri())
     protocol, out = write_protocol(tmp_path), tmp_path / "runs"
     for _ in range(2):  # the second is the same run, gone on with
-        done = bench(protocol, out, "--wandb_args", "project=mine,notes=trial")
+        done = bench(
+            protocol, out, "--wandb_args", "project=mine,notes=trial", "--track", "tensorboard",
+            "--track", "mlflow",
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
+        assert "tracking by" not in done.stdout + done.stderr
     folder = next(out.glob("small/esd-*/smoke"))
     files = sorted(folder.rglob("run-*.wandb"))
     assert len(list(out.rglob("run-*.wandb"))) == 6  # none, noise, esd; twice
@@ -57,6 +65,12 @@ def test_an_offline_run_holds_config_losses_scores_and_pictures(tmp_path, monkey
     assert kind == "results"
     assert {"smoke/results.json", "style-Mosaic-seed0/result.json"} <= set(names)
     assert any(step.get("images", 0) > 0 for step in first["history"])
+    assert len(list(out.rglob("smoke/tensorboard/events.*"))) == 6
+    sent = mlflow.search_runs(search_all_experiments=True, output_format="list")
+    assert {run.info.run_name for run in sent} == {"none", "noise", "esd"}  # resumed
+    (sent,) = (run for run in sent if run.info.run_name == "esd")
+    assert sent.data.metrics["style/unlearning_accuracy"] == pytest.approx(score.value)
+    assert sent.data.metrics["loss/style:Mosaic"] == pytest.approx(losses[0])
 
 
 @pytest.mark.slow
@@ -64,11 +78,14 @@ def test_finished_runs_are_sent_later(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     protocol, out = write_protocol(tmp_path), tmp_path / "runs"
     assert bench(protocol, out).returncode == 0
-    done = run("unlearncanvas.cli.main", "track", str(out))
+    done = run(
+        "unlearncanvas.cli.main", "track", str(out), "--track", "wandb", "--track", "tensorboard"
+    )
     assert done.returncode == 0, done.stderr
-    assert "3 runs handed to W&B" in done.stdout
+    assert "3 runs sent to wandb, tensorboard" in done.stdout
     (path,) = next(out.glob("small/esd-*/smoke/tracked/esd")).rglob("run-*.wandb")
     assert "style/unlearning_accuracy" in read(path)["history"][-1]
+    assert len(list(out.rglob("tracked/*/tensorboard/events.*"))) == 3
     refused = run("unlearncanvas.cli.main", "track", str(tmp_path / "nothing"))
     assert (refused.returncode, "does not exist" in refused.stderr) == (2, True)
 
@@ -107,36 +124,81 @@ def test_the_backdoor_exam_is_tracked_as_it_goes_and_later(tmp_path, monkeypatch
     assert "--protocol" in again["config"]["command"][0]
 
 
-class Broken(Tracker):
-    def open(self, run):
+class Broken(Library):
+    name = module = package = "broken"
+
+    def __init__(self):
+        super().__init__({})
+        self.calls = 0
+
+    def start(self, run):
+        self.calls += 1
         raise ConnectionError("the server is\ngone")
 
-    def log(self, name, values):
+    def log_summary(self, tracker, summary):
         raise AssertionError("called after it failed")
-
-    finish = log
 
 
 class Stuck(Broken):
-    def open(self, run):
+    def start(self, run):
         threading.Event().wait()
 
 
+class Failing(Broken):
+    """Fails in the middle of a run."""
+
+    def start(self, run):
+        return self
+
+    def log(self, tracker, values, step):
+        self.calls += 1
+        raise ConnectionError("the server is gone")
+
+
 @pytest.mark.parametrize(
-    ("tracker", "said"), [(Broken(), "the server is gone"), (Stuck(), "did not answer")]
+    ("library", "said", "calls"),
+    [
+        (Broken(), "the server is gone", 1),
+        (Stuck(), "no answer within 0 s", 0),
+        (Failing(), "the server is gone", 1),
+    ],
 )
-def test_a_tracker_that_fails_or_hangs_stops_nothing(tmp_path, caplog, tracker, said):
-    background = Background(tracker, patience=0.2)
+def test_a_tracker_that_fails_or_hangs_stops_nothing(tmp_path, caplog, library, said, calls):
+    tracker = AsyncTracker(library, patience=0.2, in_turn=True)
     with caplog.at_level(logging.WARNING):
-        background.open(Run(name="esd", group="mini", folder=tmp_path, config={}))
-        for step in range(3):
-            background.log("esd", {"loss": float(step)})
-        background.finish("esd", Outcome(scores={}, pictures={}, files=[]))
-        background.close()
+        for name in ("esd", "uce"):
+            tracker.open(TrackedRun(name=name, group="mini", folder=tmp_path, config={}))
+            for step in range(3):
+                tracker.log(name, {"loss": 1.0}, step)
+            tracker.finish(name, RunSummary(scores={}, pictures={}, files=[]))
+        tracker.close()
     assert said in caplog.text
-    assert "unlearncanvas track RUNS" in caplog.text
-    assert len(caplog.records) == 1
-    assert background.failed
+    assert f"unlearncanvas track RUNS --track {library.name}" in caplog.text
+    assert (len(caplog.records), library.calls, tracker.failed) == (1, calls, True)
+
+
+class Slow(Broken):
+    def start(self, run):
+        return self
+
+    def log(self, tracker, values, step):
+        time.sleep(0.1)
+        self.calls += 1
+
+    def log_summary(self, tracker, summary):
+        pass
+
+    def finish(self, tracker, *, interrupted):
+        pass
+
+
+def test_a_slow_tracker_is_waited_for_while_it_goes_on(tmp_path):
+    tracker = AsyncTracker(Slow(), patience=0.3)
+    tracker.open(TrackedRun(name="esd", group="mini", folder=tmp_path, config={}))
+    for step in range(6):
+        tracker.log("esd", {"loss": 1.0}, step)
+    tracker.close()
+    assert (tracker._library.calls, tracker.failed) == (6, False)
 
 
 def test_losses_are_one_curve_a_name_and_read_now_and_then():
@@ -156,25 +218,24 @@ def test_losses_are_one_curve_a_name_and_read_now_and_then():
 def test_each_of_several_losses_has_a_curve_of_its_own(tmp_path):
     logged = []
 
-    class Kept(Tracker):
-        def open(self, run):
-            pass
+    class Kept(Slow):
+        def log(self, tracker, values, step):
+            logged.append((values, step))
 
-        def log(self, name, values):
-            logged.append(values)
-
-        def finish(self, name, outcome):
-            raise AssertionError("not in this test")
-
-    mirror = Mirror(Kept(), {"shs": Run(name="shs", group="mini", folder=tmp_path, config={})})
-    mirror.erasing("shs", "object:Cat")
-    mirror.loss("forget", 0, 2.0)
-    mirror.loss("retain", 0, 3.0)
-    mirror.loss("loss", 0, 4.0)
+    tracker = AsyncTracker(Kept())
+    run = TrackedRun(name="shs", group="mini", folder=tmp_path, config={})
+    callback = TrackerCallback([tracker], {"shs": run})
+    callback.erasing("inject", "evil-edit")
+    callback.loss("loss", 0, 1.0)  # of no tracked run
+    callback.erasing("shs", "object:Cat")
+    callback.loss("forget", 0, 2.0)
+    callback.loss("retain", 0, 3.0)
+    callback.loss("loss", 5, 4.0)
+    tracker.close()
     assert logged == [
-        {"loss/object:Cat/forget": 2.0, "erase_step": 0.0},
-        {"loss/object:Cat/retain": 3.0, "erase_step": 0.0},
-        {"loss/object:Cat": 4.0, "erase_step": 0.0},
+        ({"loss/object:Cat/forget": 2.0}, 0),
+        ({"loss/object:Cat/retain": 3.0}, 0),
+        ({"loss/object:Cat": 4.0}, 5),
     ]
 
 
@@ -186,7 +247,7 @@ def test_every_erase_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
         "mode=offline,name=trial,group=mine",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "tracking stopped" not in done.stdout + done.stderr
+    assert "tracking by" not in done.stdout + done.stderr
     found = {run["name"]: run for run in map(read, tmp_path.rglob("run-*.wandb"))}
     assert set(found) == {"trial none", "trial noise", "trial esd seed 3", "trial esd seed 4"}
     path = next(tmp_path.rglob("smoke-*/results.json"))
@@ -201,24 +262,3 @@ def test_every_erase_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
         assert [step["erase_step"] for step in run["history"] if "erase_step" in step] == [0.0]
         names = {name for _, files in run["artifacts"] for name in files}
         assert names == {f"{path.parent.name}/results.json", f"style-Mosaic-seed{seed}/result.json"}
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("resume=must", "unknown argument of wandb.init 'resume'"),
-        ("nmae=mine", "did you mean name"),
-        ("mode=onlin", "unknown mode of W&B 'onlin'; did you mean online"),
-    ],
-)
-def test_arguments_that_wandb_or_the_benchmark_would_refuse(text, said):
-    with pytest.raises(ValueError, match=said):
-        wandb_arguments([text])
-
-
-def test_arguments_for_wandb():
-    assert wandb_arguments(["project=a,entity=b", "tags=x;y"]) == {
-        "project": "a", "entity": "b", "tags": "x;y",
-    }  # fmt: skip
-    with pytest.raises(ValueError, match="takes key=value, got 'project'"):
-        wandb_arguments(["project"])

@@ -1,5 +1,6 @@
 """The backdoor exam on the command line: ``python -m unlearncanvas.bench --protocol backdoor``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import torch
 
     from unlearncanvas.evaluations.backdoor.plan import BackdoorPlan
-    from unlearncanvas.publish.tracking.tracker import Tracker
+    from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
 
 
 def make_backdoor_plan(
@@ -126,33 +127,31 @@ def preview(plan: "BackdoorPlan", console: Console) -> None:
     say_time(console, pipe, reason, rules, images=images, erasing=erasing)
 
 
-def run(plan: "BackdoorPlan", console: Console, *, tracker: "Tracker | None" = None) -> None:
-    """Run a plan and show what came out; a tracker is told as it goes."""
+def run(plan: "BackdoorPlan", console: Console, *, trackers: "Sequence[AsyncTracker]" = ()) -> None:
+    """Run a plan and show what came out; trackers log it as it goes."""
     from unlearncanvas.cli.terminal import bar, say_templates
     from unlearncanvas.engine.callbacks import CallbackList
     from unlearncanvas.evaluations.backdoor.exam import BackdoorExam
     from unlearncanvas.evaluations.backdoor.figures import removal_sheet
     from unlearncanvas.evaluations.backdoor.results import FILE
     from unlearncanvas.evaluations.backdoor.tables import tables
+    from unlearncanvas.evaluations.backdoor.tracked import run_of, summary_of
     from unlearncanvas.pipelines.quiet import silence_libraries
-    from unlearncanvas.publish.tracking.backdoor_runs import outcome_of, run_of
-    from unlearncanvas.publish.tracking.mirror import Mirror
+    from unlearncanvas.publish.tracking.callback import TrackerCallback
 
     silence_libraries()
     say_templates(plan.protocol.grid, plan.erasers, console)
     plan.run_folder().mkdir(parents=True, exist_ok=True)
     runs = {eraser.name: run_of(plan, eraser) for eraser in plan.erasers}
-    mirror = None if tracker is None else Mirror(tracker, runs)
+    tracking = TrackerCallback(trackers, runs)
     with bar(plan.num_images(), console) as progress:
-        callback = progress if mirror is None else CallbackList([progress, mirror])
-        exam = BackdoorExam(plan=plan, callback=callback)
+        exam = BackdoorExam(plan=plan, callback=CallbackList([progress, tracking]))
         results = exam.run()
     pictures = {attack: plan.run_folder() / f"sheet-{attack}.png" for attack in exam.drawn}
     for attack, path in pictures.items():
         title = f"{attack}: removal, same noise in each column"
         removal_sheet(exam.drawn[attack], title=title, path=path)
-    if mirror is not None:
-        mirror.finish({name: outcome_of(plan, name, results, pictures) for name in runs})
+    tracking.finish({name: summary_of(plan, name, results, pictures) for name in runs})
     for table in tables(results):
         console.print(table)
     console.print(f"results   {plan.run_folder() / FILE}", soft_wrap=True, markup=False)

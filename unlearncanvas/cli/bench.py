@@ -3,21 +3,16 @@
 python -m unlearncanvas.bench --eraser esd
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from unlearncanvas.canvases.sources import Sources
+from unlearncanvas.cli.app import run_app
 from unlearncanvas.engine.options import make_plan, pick_device, read_batch_size, split
 from unlearncanvas.engine.shards import Shard
-
-if TYPE_CHECKING:
-    from unlearncanvas.publish.tracking.background import Background
-from unlearncanvas.cli.app import run_app
 
 # \b keeps click from wrapping a paragraph.
 EXAMPLES = """
@@ -150,24 +145,30 @@ def bench(
             metavar="[ADDRESS]",
         ),
     ] = None,
-    wandb: Annotated[
-        bool, typer.Option("--wandb", help="Mirror the run to Weights & Biases as it goes.")
-    ] = False,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Log the run as it goes: wandb, tensorboard, mlflow, ..., with arguments as in "
+            "wandb:project=mine. Repeatable."
+        ),
+    ] = None,
+    wandb: Annotated[bool, typer.Option("--wandb", help="Short for --track wandb.")] = False,
     wandb_args: Annotated[
         list[str] | None,
-        typer.Option("--wandb_args", help="key=value for wandb.init, e.g. project=mine."),
+        typer.Option("--wandb_args", help="Short for --track wandb:key=value, e.g. project=mine."),
     ] = None,
 ) -> None:
     """Make a model forget, draw the whole style x object grid with it, and score what happened."""
     from unlearncanvas.cli import backdoor_bench as backdoors
     from unlearncanvas.cli import terminal
-    from unlearncanvas.cli.track import wandb_arguments
     from unlearncanvas.evaluations.backdoor.protocol import is_backdoor
+    from unlearncanvas.publish.tracking.async_tracker import open_trackers
+    from unlearncanvas.publish.tracking.requested import as_track, libraries
 
     if model == "":
         raise ValueError("--model takes minicanvas, a diffusers folder or a Hub id, got ''")
     sources = Sources(detectors=detectors, dataset=dataset, inception=inception)
-    tracked = wandb_arguments(wandb_args or [])
+    tracked = libraries(as_track(track or [], wandb=wandb, wandb_args=wandb_args or []))
     together = read_batch_size(batch_size, protocol, model, pick_device(device), dtype)
     if is_backdoor(protocol):
         unused = {
@@ -197,8 +198,8 @@ def bench(
         if dry_run:
             backdoors.preview(poisoned, console)
         else:
-            with open_tracker(wandb or bool(tracked), tracked) as tracker:
-                backdoors.run(poisoned, console, tracker=tracker)
+            with open_trackers(tracked) as trackers:
+                backdoors.run(poisoned, console, trackers=trackers)
         return
     for option, given in {
         "--known": known is not None,
@@ -243,24 +244,8 @@ def bench(
         elif ray is not None and terminal.run_on_ray(plan, ray, console):
             console.print("the rest is there; run the same command again for what was given up")
             raise typer.Exit(1)
-        with open_tracker(wandb or bool(tracked), tracked) as tracker:
-            terminal.run(plan, console, tracker=tracker)
-
-
-@contextmanager
-def open_tracker(wanted: bool, arguments: dict[str, str]) -> "Iterator[Background | None]":
-    """Lend Weights & Biases on a thread of its own, or nothing if it is not wanted."""
-    if not wanted:
-        yield None
-        return
-    from unlearncanvas.publish.tracking.background import Background
-    from unlearncanvas.publish.tracking.wandb_tracker import WandbTracker
-
-    tracker = Background(WandbTracker(**arguments))
-    try:
-        yield tracker
-    finally:
-        tracker.close()
+        with open_trackers(tracked) as trackers:
+            terminal.run(plan, console, trackers=trackers)
 
 
 def main() -> None:

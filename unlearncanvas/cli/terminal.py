@@ -29,10 +29,10 @@ from unlearncanvas.evaluations.grid.exam import Exam
 from unlearncanvas.evaluations.grid.figures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.evaluations.grid.plan import Plan
 from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.evaluations.grid.tracked import runs_of, summaries_of
 from unlearncanvas.pipelines.quiet import silence_libraries
-from unlearncanvas.publish.tracking.grid_runs import outcomes_of, runs_of
-from unlearncanvas.publish.tracking.mirror import Mirror
-from unlearncanvas.publish.tracking.tracker import Tracker
+from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
+from unlearncanvas.publish.tracking.callback import TrackerCallback
 from unlearncanvas.results.schema import BASELINES, Result, RunResults
 from unlearncanvas.results.tables import tables
 from unlearncanvas.types import Concept
@@ -117,19 +117,17 @@ def say_templates(
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def run(plan: Plan, console: Console, *, tracker: Tracker | None = None) -> RunResults:
-    """Run a plan and show what came out; a tracker is told as it goes."""
+def run(plan: Plan, console: Console, *, trackers: Sequence[AsyncTracker] = ()) -> RunResults:
+    """Run a plan and show what came out; trackers log it as it goes."""
     silence_libraries()
     say_templates(plan.protocol, plan.erasers, console)
     plan.run_folder().mkdir(parents=True, exist_ok=True)
-    mirror = None if tracker is None else Mirror(tracker, runs_of(plan))
+    tracking = TrackerCallback(trackers, runs_of(plan))
     with bar(plan.num_images(), console) as progress:
-        callback = progress if mirror is None else CallbackList([progress, mirror])
-        exam = Exam(plan=plan, callback=callback)
+        exam = Exam(plan=plan, callback=CallbackList([progress, tracking]))
         results = exam.run()
     pictures = draw_pictures(plan, exam)
-    if mirror is not None:
-        mirror.finish(outcomes_of(plan, results, pictures))
+    tracking.finish(summaries_of(plan, results, pictures))
     for table in tables(results):
         console.print(table)
     console.print(f"results   {plan.run_folder() / 'results.json'}", soft_wrap=True, markup=False)

@@ -1,4 +1,4 @@
-"""``unlearncanvas track RUNS``: send finished runs to a tracker."""
+"""``unlearncanvas track RUNS``: send finished runs to trackers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,55 +6,42 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from unlearncanvas.core.config import choose
-
 console = Console(emoji=False)
 
 
 def track(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, or results.json files.")],
+    track: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Tracker: wandb (the default), tensorboard, mlflow, ..., with arguments as in "
+            "wandb:project=mine; repeatable."
+        ),
+    ] = None,
     wandb_args: Annotated[
-        list[str] | None, typer.Option("--wandb_args", help="key=value for wandb.init; repeatable.")
+        list[str] | None, typer.Option("--wandb_args", help="Short for --track wandb:key=value.")
     ] = None,
 ) -> None:
-    """Send finished runs to Weights & Biases: scores, pictures, result files; offline, too."""
+    """Send finished runs to W&B, TensorBoard, MLflow: scores, pictures, files; offline, too."""
     from unlearncanvas.publish.report.collect import collect
-    from unlearncanvas.publish.tracking.background import Background
-    from unlearncanvas.publish.tracking.finished import finished
-    from unlearncanvas.publish.tracking.wandb_tracker import PROJECT, WandbTracker
+    from unlearncanvas.publish.report.tracked import finished
+    from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
+    from unlearncanvas.publish.tracking.requested import as_track, libraries
 
-    arguments = wandb_arguments(wandb_args or [])
+    wanted = as_track(track or [], wandb=False, wandb_args=wandb_args or []) or ["wandb"]
+    chosen = libraries(wanted)
     missing = [path for path in runs if not path.exists()]
     if missing:
         raise ValueError(f"{missing[0]} does not exist; name a folder with results, e.g. runs")
-    tracker, count = Background(WandbTracker(**arguments)), 0
-    for run, outcome in finished(collect(runs)):
-        tracker.open(run)
-        tracker.finish(run.name, outcome)
+    trackers, count = [AsyncTracker(library, in_turn=True) for library in chosen], 0
+    for run, summary in finished(collect(runs)):
         count += 1
-    tracker.close()
-    if tracker.failed:
+        for tracker in trackers:
+            tracker.open(run)
+            tracker.finish(run.name, summary)
+    for tracker in trackers:
+        tracker.close()
+    if any(tracker.failed for tracker in trackers):
         raise typer.Exit(1)
-    console.print(
-        f"{count} runs handed to W&B, project {arguments.get('project', PROJECT)}", markup=False
-    )
-
-
-def wandb_arguments(texts: list[str]) -> dict[str, str]:
-    """Return ``key=value`` texts as a mapping.
-
-    Raises:
-        ValueError: If one is not of that form, or no argument that a user may choose.
-    """
-    from unlearncanvas.publish.tracking.wandb_tracker import ARGUMENTS, MODES
-
-    found = {}
-    for text in texts:
-        for part in text.split(","):
-            key, equals, value = part.partition("=")
-            if not equals or not key:
-                raise ValueError(f"--wandb_args takes key=value, got {part!r}")
-            found[choose("argument of wandb.init", key, ARGUMENTS)] = value
-    if "mode" in found:
-        choose("mode of W&B", found["mode"], MODES)
-    return found
+    names = ", ".join(library.name for library in chosen)
+    console.print(f"{count} runs sent to {names}", markup=False)

@@ -5,12 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from unlearncanvas.core.config import ConfiguredEraser
+from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun, numbers
 from unlearncanvas.evaluations.grid.plan import Plan
-from unlearncanvas.publish.tracking.tracker import Outcome, Run, flat
-from unlearncanvas.results.schema import RunResults
+from unlearncanvas.results.schema import Row, RunResults
+
+COSTS = ("ufe", "erase_seconds", "stored_bytes", "peak_memory_bytes", "ufe_per_image")
 
 
-def runs_of(plan: Plan) -> dict[str, Run]:
+def runs_of(plan: Plan) -> dict[str, TrackedRun]:
     """Return the runs of a plan by their rows' labels."""
     return {
         plan.label(job.eraser, job.task.seed): _run(plan, job.eraser, job.task.seed)
@@ -18,9 +20,9 @@ def runs_of(plan: Plan) -> dict[str, Run]:
     }
 
 
-def _run(plan: Plan, eraser: ConfiguredEraser, seed: int) -> Run:
+def _run(plan: Plan, eraser: ConfiguredEraser, seed: int) -> TrackedRun:
     label, folder = plan.label(eraser, seed), plan.eraser_folder(eraser) / plan.tier_folder
-    return Run(
+    return TrackedRun(
         name=label,
         group=plan.protocol.name,
         folder=folder if label == eraser.name else folder / f"tracked-seed{seed}",
@@ -39,7 +41,9 @@ def _run(plan: Plan, eraser: ConfiguredEraser, seed: int) -> Run:
     )
 
 
-def outcomes_of(plan: Plan, results: RunResults, pictures: Sequence[Path]) -> dict[str, Outcome]:
+def summaries_of(
+    plan: Plan, results: RunResults, pictures: Sequence[Path]
+) -> dict[str, RunSummary]:
     """Return what every run ended with, by label: its own pictures and files, and the common."""
     folders: dict[str, set[Path]] = defaultdict(set)
     for job in plan.jobs():
@@ -47,8 +51,8 @@ def outcomes_of(plan: Plan, results: RunResults, pictures: Sequence[Path]) -> di
         folders[plan.label(job.eraser, job.task.seed)] |= own
     common, files = plan.run_folder(), [plan.out / path for path in results.results]
     return {
-        label: Outcome(
-            scores=scores_of(results, label),
+        label: RunSummary(
+            scores=scores_of(row for row in results.rows if row.label == label),
             pictures=named(path for path in pictures if path.parent in {*own, common}),
             files=[common / "results.json", *(path for path in files if path.parent in own)],
         )
@@ -56,20 +60,11 @@ def outcomes_of(plan: Plan, results: RunResults, pictures: Sequence[Path]) -> di
     }
 
 
-def scores_of(results: RunResults, label: str) -> dict[str, float]:
-    """Return a row's mean scores with their intervals, and its cost."""
+def scores_of(rows: Iterable[Row]) -> dict[str, float]:
+    """Return the mean scores of an eraser's rows with their intervals, and their costs."""
     found: dict[str, float] = {}
-    for row in results.rows:
-        if row.label != label:
-            continue
-        for name, score in row.scores.items():
-            found |= flat(f"{row.kind}/{name}", score)
-        for name in (
-            "ufe", "erase_seconds", "stored_bytes", "peak_memory_bytes", "ufe_per_image",
-        ):  # fmt: skip
-            value = getattr(row, name)
-            if value is not None:
-                found[f"{row.kind}/{name}"] = float(value)
+    for row in rows:
+        found |= numbers(row.kind, row.scores, {name: getattr(row, name) for name in COSTS})
     return found
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from unlearncanvas.core.config import ConfiguredEraser
+from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun, numbers
 from unlearncanvas.evaluations.backdoor.plan import BackdoorPlan
 from unlearncanvas.evaluations.backdoor.results import FILE, BackdoorResults
-from unlearncanvas.publish.tracking.tracker import Outcome, Run, flat
 
 
-def run_of(plan: BackdoorPlan, eraser: ConfiguredEraser) -> Run:
+def run_of(plan: BackdoorPlan, eraser: ConfiguredEraser) -> TrackedRun:
     """Return an eraser's run in a plan."""
-    return Run(
+    return TrackedRun(
         name=eraser.name,
         group=plan.protocol.name,
         folder=plan.eraser_folder(eraser) / plan.tier,
@@ -30,11 +30,11 @@ def run_of(plan: BackdoorPlan, eraser: ConfiguredEraser) -> Run:
     )
 
 
-def outcome_of(
+def summary_of(
     plan: BackdoorPlan, eraser: str, results: BackdoorResults, pictures: Mapping[str, Path]
-) -> Outcome:
+) -> RunSummary:
     """Return what an eraser ended with; pictures are by attack."""
-    return Outcome(
+    return RunSummary(
         scores=scores_of(results, eraser),
         pictures={f"{attack}/sheet": path for attack, path in pictures.items()},
         files=[plan.run_folder() / FILE],
@@ -48,11 +48,8 @@ def scores_of(results: BackdoorResults, eraser: str) -> dict[str, float]:
         for row in attack.rows:
             if row.label != eraser:
                 continue
-            for name, score in row.scores.items():
-                found |= flat(f"{attack.attack}/{name}", score)
+            costs: dict[str, float | None] = {"ufe_per_image": row.ufe_per_image}
             if row.cost is not None:
-                found[f"{attack.attack}/ufe"] = float(row.cost.ufe)
-                found[f"{attack.attack}/erase_seconds"] = row.cost.seconds
-            if row.ufe_per_image is not None:
-                found[f"{attack.attack}/ufe_per_image"] = row.ufe_per_image
+                costs |= {"ufe": row.cost.ufe, "erase_seconds": row.cost.seconds}
+            found |= numbers(attack.attack, row.scores, costs)
     return found

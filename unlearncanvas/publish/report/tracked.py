@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
 from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
+from unlearncanvas.evaluations.backdoor.tracked import scores_of as backdoor_scores
+from unlearncanvas.evaluations.grid.tracked import scores_of
 from unlearncanvas.publish.report.attacks import commands_of
 from unlearncanvas.publish.report.collect import (
     BackdoorRun,
@@ -11,11 +14,9 @@ from unlearncanvas.publish.report.collect import (
     Leaderboard,
     LeaderboardRow,
 )
-from unlearncanvas.publish.tracking.backdoor_runs import scores_of
-from unlearncanvas.publish.tracking.tracker import Outcome, Run, flat
 
 
-def finished(found: Collection) -> Iterator[tuple[Run, Outcome]]:
+def finished(found: Collection) -> Iterator[tuple[TrackedRun, RunSummary]]:
     """Yield a run for every eraser of every board, and of every backdoor exam."""
     for board in found.boards:
         for entry in board.entries.values():
@@ -31,8 +32,8 @@ def _folder(source: Path, label: str) -> Path:
     return source.parent / "tracked" / label.replace("/", "-")
 
 
-def _of_board(board: Leaderboard, entry: LeaderboardRow) -> tuple[Run, Outcome]:
-    run = Run(
+def _of_board(board: Leaderboard, entry: LeaderboardRow) -> tuple[TrackedRun, RunSummary]:
+    run = TrackedRun(
         name=entry.label,
         group=board.run.protocol,
         folder=_folder(entry.source, entry.label),
@@ -45,14 +46,11 @@ def _of_board(board: Leaderboard, entry: LeaderboardRow) -> tuple[Run, Outcome]:
             "command": entry.command,
         },
     )
-    scores: dict[str, float] = {}
-    for kind, row in entry.rows.items():
-        for name, score in row.scores.items():
-            scores |= flat(f"{kind}/{name}", score)
-    return run, Outcome(scores=scores, pictures=dict(entry.sheets), files=[entry.source])
+    scores = scores_of(entry.rows.values())
+    return run, RunSummary(scores=scores, pictures=dict(entry.sheets), files=[entry.source])
 
 
-def _of_backdoors(found: BackdoorRun, label: str) -> tuple[Run, Outcome]:
+def _of_backdoors(found: BackdoorRun, label: str) -> tuple[TrackedRun, RunSummary]:
     results = found.results
     rows = {
         attack.attack: row
@@ -60,7 +58,7 @@ def _of_backdoors(found: BackdoorRun, label: str) -> tuple[Run, Outcome]:
         for row in attack.rows
         if row.label == label
     }
-    run = Run(
+    run = TrackedRun(
         name=label,
         group=results.protocol,
         folder=_folder(found.path, label),
@@ -79,4 +77,6 @@ def _of_backdoors(found: BackdoorRun, label: str) -> tuple[Run, Outcome]:
     )
     sheets = {f"{name}/sheet": found.path.with_name(f"sheet-{name}.png") for name in rows}
     pictures = {name: path for name, path in sheets.items() if path.is_file()}
-    return run, Outcome(scores=scores_of(results, label), pictures=pictures, files=[found.path])
+    return run, RunSummary(
+        scores=backdoor_scores(results, label), pictures=pictures, files=[found.path]
+    )
