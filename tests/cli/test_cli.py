@@ -7,7 +7,6 @@ import pytest
 
 from tests.fixtures.in_process import run
 from tests.fixtures.small_exam import bench, command, environment, write_protocol
-from unlearncanvas.core.config import find_config, names, read_yaml
 
 SMOKE = ("--tier", "smoke")
 
@@ -174,13 +173,3 @@ def test_ls_of_something_else():
     done = run("unlearncanvas.cli.main", "ls", "modles")
     assert done.returncode == 2
     assert "unknown list 'modles'" in done.stderr
-
-
-def test_every_published_eraser_says_where_it_comes_from():
-    for name in names("erasers"):
-        about = read_yaml(find_config("erasers", name))["about"]
-        wanted = (
-            {"family"} if about["family"] == "baseline" else {"family", "paper", "code", "license"}
-        )
-        assert wanted <= set(about), name
-        assert set(about) <= {"family", "paper", "code", "license"}, name

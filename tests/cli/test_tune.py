@@ -10,6 +10,7 @@ import yaml
 from metrics.base import Score
 from tests.fixtures.small_exam import environment, write_protocol
 from unlearncanvas.cli.tune import PARTS, balance, search_space, suggest
+from unlearncanvas.core.method_config import Choices, Range
 from unlearncanvas.results.schema import Row
 
 
@@ -36,9 +37,9 @@ class FixedTrial:
 
 def test_suggestions_are_rounded_ranges_and_choices():
     trial = FixedTrial()
-    assert suggest(trial, "lr", {"low": 1e-4, "high": 1e-2, "log": True}) == 1.2e-4
-    assert suggest(trial, "eta", {"low": 0.0, "high": 3.0}) == 3.0
-    assert suggest(trial, "parameters", {"choices": ["x", "full"]}) == "full"
+    assert suggest(trial, "lr", Range(low=1e-4, high=1e-2, log=True)) == 1.2e-4
+    assert suggest(trial, "eta", Range(low=0.0, high=3.0)) == 3.0
+    assert suggest(trial, "parameters", Choices(choices=("x", "full"))) == "full"
 
 
 def test_a_config_without_a_space_says_where_to_write_one():

@@ -1,6 +1,5 @@
 """``unlearncanvas ls``: what there is, readable in a narrow terminal."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,14 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from unlearncanvas.core.config import (
-    choose,
-    find_config,
-    load_eraser,
-    load_metric,
-    names,
-    read_yaml,
-)
+from unlearncanvas.core.config import choose, find_config, names
+from unlearncanvas.core.method_config import EraserConfig, MetricConfig, read_config
 
 if TYPE_CHECKING:
     from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
@@ -47,32 +40,22 @@ def ls(
 
 def _erasers() -> Iterator[Entry]:
     """What each is, needs, leaves and costs."""
-    from unlearncanvas.pipelines.ufe import forecast
-
     for name in names("erasers"):
-        about = read_yaml(find_config("erasers", name)).get("about", {})
-        eraser = load_eraser(name, preset="mini").eraser
-        source = [about.get("family"), about.get("paper")]
-        if "code" in about:
-            source.append(f"{about['code']} ({about['license']})")
-        facts = [f"needs {', '.join(sorted(eraser.needs))}"] if eraser.needs else []
-        facts.append(f"leaves {eraser.leaves}")
-        if eraser.planned_ufe() is not None:
-            facts.append(f"UFE on mini {forecast(eraser)}")
+        about = read_config(EraserConfig, find_config("erasers", name)).about
+        source = [about.family, about.paper.label if about.paper else ""]
+        if about.code is not None:
+            source.append(f"{about.code} ({about.license})")
+        facts = [f"needs {', '.join(sorted(about.needs))}"] if about.needs else []
+        facts.append(f"leaves {about.artifact}")
+        if "mini" in about.ufe:
+            facts.append(f"UFE on mini {about.ufe['mini']}")
         yield (
             name,
             [
-                first_line(type(eraser)),
-                f"[dim]{' · '.join(filter(None, source))}[/]",
-                f"[dim]{' · '.join(facts)}[/]",
+                about.title,
+                *(f"[dim]{' · '.join(filter(None, part))}[/]" for part in (source, facts)),
             ],
         )
-
-
-def first_line(cls: type) -> str:
-    """Return the first line of the docstring of a class's module, without its name in front."""
-    text = (sys.modules[cls.__module__].__doc__ or "").strip().splitlines()[0]
-    return text.rpartition(": ")[2] if ": " in text else text
 
 
 def _protocols() -> Iterator[Entry]:
@@ -120,11 +103,10 @@ def _targets(protocol: str) -> Iterator[Entry]:
 
 def _metrics() -> Iterator[Entry]:
     """What each is, its column, unit and class."""
-    from unlearncanvas.results.headings import heading_of
-
     for name in names("metrics"):
-        cls = type(load_metric(name))
-        better = "higher" if cls.higher_is_better else "lower"
-        facts = f"column {heading_of(name).label} · {cls.unit}, {better} is better"
-        dotted = f"{cls.__module__}.{cls.__qualname__}"
-        yield name, [first_line(cls), f"[dim]{facts}[/]", f"[dim]{dotted}[/]"]
+        config = read_config(MetricConfig, find_config("metrics", name))
+        about = config.about
+        better = "higher" if about.higher_is_better else "lower"
+        column = about.column or name.replace("_", " ")
+        facts = f"column {column} · {about.unit}, {better} is better"
+        yield name, [about.title, f"[dim]{facts}[/]", f"[dim]{config.class_path}[/]"]

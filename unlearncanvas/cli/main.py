@@ -10,6 +10,7 @@ from rich.console import Console
 from unlearncanvas.cli.app import run_app
 from unlearncanvas.cli.backdoor import app as backdoor_app
 from unlearncanvas.cli.bench import EXAMPLES, bench
+from unlearncanvas.cli.cite import cite
 from unlearncanvas.cli.compare import compare
 from unlearncanvas.cli.ls import ls
 from unlearncanvas.cli.merge import merge
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 app.command(epilog=EXAMPLES)(bench)
 app.command()(ls)
+app.command()(cite)
 app.command()(tune)
 app.command()(rank_correlation)
 app.command("agreement", hidden=True)(old_name)

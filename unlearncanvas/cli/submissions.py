@@ -72,19 +72,22 @@ def submit(
 
 def ask_for_card(eraser: str) -> "Card":
     """Ask for everything that a card says, with what is known as the default."""
-    from unlearncanvas.core.config import find_config, load_eraser, names, read_yaml
+    from unlearncanvas.core.config import find_config, names
+    from unlearncanvas.core.method_config import EraserConfig, MethodMetadata, read_config
     from unlearncanvas.publish.submissions.bundle import Card
 
-    known = eraser in names("erasers")
-    facts = read_yaml(find_config("erasers", eraser)).get("about", {}) if known else {}
-    needs = load_eraser(eraser, preset=None).eraser.needs if known else frozenset()
+    about = MethodMetadata()
+    if eraser in names("erasers"):
+        about = read_config(EraserConfig, find_config("erasers", eraser)).about
     return Card(
         method=typer.prompt("Method", default=eraser),
-        paper=typer.prompt("Paper", default=facts.get("paper", "none")),
-        code=typer.prompt("Code", default=facts.get("code", "none")),
-        license=typer.prompt("License of the code", default=facts.get("license", "none")),
-        needs_target_images=typer.confirm("Needs images of the target?", default="images" in needs),
-        needs_retain_data=typer.confirm("Needs data of the rest?", default="retain" in needs),
+        paper=typer.prompt("Paper", default=about.paper.label if about.paper else "none"),
+        code=typer.prompt("Code", default=about.code or "none"),
+        license=typer.prompt("License of the code", default=about.license or "none"),
+        needs_target_images=typer.confirm(
+            "Needs images of the target?", default="images" in about.needs
+        ),
+        needs_retain_data=typer.confirm("Needs data of the rest?", default="retain" in about.needs),
         tuned_on=typer.prompt("Settings chosen on (targets, seeds)"),
         contact=typer.prompt("Contact"),
         notes=typer.prompt("Notes", default=""),

@@ -12,15 +12,15 @@ without working it out again.
 """
 
 import json
-import math
 from pathlib import Path
 from statistics import harmonic_mean, mean
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
 
-from unlearncanvas.core.config import choose, find_config, load_eraser, read_yaml
+from unlearncanvas.core.config import choose, find_config, load_eraser
+from unlearncanvas.core.method_config import Axis, Choices, EraserConfig, read_config
 
 if TYPE_CHECKING:
     import optuna
@@ -70,7 +70,7 @@ def tune(
     _write(study, rows, name=Path(eraser).stem, protocol=Path(protocol).stem, folder=out / "tune")
 
 
-def search_space(eraser: str) -> dict[str, dict[str, Any]]:
+def search_space(eraser: str) -> dict[str, Axis]:
     """Return the ``tune`` part of an eraser's config: a range or choices for each setting.
 
     Raises:
@@ -82,41 +82,20 @@ def search_space(eraser: str) -> dict[str, dict[str, Any]]:
             f"'class: {eraser.replace(':', '.')}' and with settings to search under 'tune'"
         )
     path = find_config("erasers", eraser)
-    space = read_yaml(path).get("tune")
+    space = read_config(EraserConfig, path).tune
     if not space:
         raise ValueError(f"{path} says nothing under 'tune'; name settings with low and high there")
     known = load_eraser(eraser, preset="mini").settings
-    if not isinstance(space, dict):
-        raise ValueError(f"{path}: tune must hold keys and values, got {space!r}")
-    for name, axis in space.items():
+    for name in space:
         choose(f"setting of {path.stem}", name, known)
-        if not _is_axis(axis):
-            raise ValueError(
-                f"{path}: tune: {name} takes choices: [..], or low < high (with log: true, 0 < "
-                f"low), got {axis!r}"
-            )
     return space
 
 
-def _is_axis(axis: Any) -> bool:
-    """Whether this is a list of choices, or a range of finite numbers."""
-    if not isinstance(axis, dict):
-        return False
-    if set(axis) == {"choices"}:
-        return isinstance(axis["choices"], list) and bool(axis["choices"])
-    ends = [axis[key] for key in ("low", "high") if type(axis.get(key)) in (int, float)]
-    if len(ends) < 2 or set(axis) - {"low", "high", "log"}:
-        return False
-    return bool((0 if axis.get("log") else -math.inf) < ends[0] < ends[1] < math.inf)
-
-
-def suggest(trial: "optuna.Trial", name: str, axis: dict[str, Any]) -> float | int | str:
-    """Return a trial's value: one of ``choices``, or between ``low`` and ``high`` (``log``)."""
-    if "choices" in axis:
-        chosen: float | int | str = trial.suggest_categorical(name, axis["choices"])
-        return chosen
-    value = trial.suggest_float(name, axis["low"], axis["high"], log=axis.get("log", False))
-    return float(f"{value:.2g}")
+def suggest(trial: "optuna.Trial", name: str, axis: Axis) -> float | int | str:
+    """Return a trial's value: one of the choices, or in the range."""
+    if isinstance(axis, Choices):
+        return cast(float | int | str, trial.suggest_categorical(name, axis.choices))
+    return float(f"{trial.suggest_float(name, axis.low, axis.high, log=axis.log):.2g}")
 
 
 def balance(rows: "list[Row]") -> float:

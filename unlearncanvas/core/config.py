@@ -209,22 +209,16 @@ def load_eraser(
         kind: Registry; an attack is stored and restored as an eraser is.
     """
     from erasers.base import Eraser
+    from unlearncanvas.core.method_config import METHOD_CONFIGS, read_config
 
     if ":" in name:
         cls, settings, label = import_class(name), {}, name.rpartition(":")[2].lower()
         registered = False
     else:
         path = find_config(kind, name)
-        config = read_yaml(path)
-        presets = _mapping(config.pop("presets", None), f"{path}: presets")
-        for other in ("about", "tune"):
-            config.pop(other, None)
-        dotted = config.pop("class", None)
-        if not isinstance(dotted, str):
-            raise ValueError(f"{path} needs a line 'class: package.module.Class', got {dotted!r}")
-        cls, label = import_class(dotted), path.stem
-        chosen = _mapping(presets.get(str(preset)), f"{path}: presets: {preset}")
-        settings = {**config, **chosen}
+        config = read_config(METHOD_CONFIGS[kind], path)
+        cls, label = import_class(config.class_path), path.stem
+        settings = config.settings_for(preset)
         registered = path.resolve().parent == (CONFIG_DIR / kind).resolve()
     if not issubclass(cls, Eraser) or inspect.isabstract(cls):
         raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not an erasers.base.Eraser")
@@ -246,17 +240,12 @@ def load_eraser(
     )
 
 
-def _mapping(value: Any, where: str) -> dict[str, Any]:
-    """Return a part of a config; none is empty."""
-    if value is None or isinstance(value, dict):
-        return value or {}
-    raise ValueError(f"{where} must hold keys and values, got {value!r}")
-
-
 def load_metric(name: str) -> Any:
     """Return a metric by its registry name."""
-    config = read_yaml(find_config("metrics", name))
-    return build(import_class(config.pop("class")), config, where=f"metric {name}")
+    from unlearncanvas.core.method_config import MetricConfig, read_config
+
+    config = read_config(MetricConfig, find_config("metrics", name))
+    return build(import_class(config.class_path), config.settings, where=f"metric {name}")
 
 
 def source_digest(cls: type) -> str:

@@ -17,6 +17,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch.autograd.graph import register_multi_grad_hook
 
 from erasers.base import Eraser
+from unlearncanvas.core.method_config import ExpectedWork
 from unlearncanvas.pipelines.optimizations import is_compiled
 
 
@@ -30,10 +31,10 @@ class Work:
 
 def forecast(eraser: Eraser) -> str:
     """Return the work that an erasure is expected to take, as text; ± one standard deviation."""
-    work, std = eraser.planned_ufe(), eraser.planned_ufe_std()
+    work = eraser.planned_ufe()
     if work is None:
         return "unknown"
-    return f"about {work:,} ± {std:,.0f}" if std else f"{work:,}"
+    return str(ExpectedWork(mean=work, std=eraser.planned_ufe_std()))
 
 
 class Counted(NamedTuple):

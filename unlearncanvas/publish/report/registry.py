@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from unlearncanvas.core.config import find_config, import_class, names, read_yaml
+from unlearncanvas.core.config import find_config, names
+from unlearncanvas.core.method_config import EraserConfig, read_config
 
 
 class EraserMetadata(NamedTuple):
@@ -25,7 +26,6 @@ def about(eraser: str) -> EraserMetadata:
     """Return what the registry says of an eraser."""
     if eraser not in names("erasers"):
         return EraserMetadata()
-    config = read_yaml(find_config("erasers", eraser))
-    cls, said = import_class(config["class"]), config.get("about", {})
-    line = (cls.__doc__ or "").strip().splitlines()[0]
-    return EraserMetadata(said.get("family", ""), said.get("paper", ""), cls.leaves, line)
+    said = read_config(EraserConfig, find_config("erasers", eraser)).about
+    paper = "" if said.paper is None else said.paper.label
+    return EraserMetadata(said.family, paper, said.artifact, said.title)

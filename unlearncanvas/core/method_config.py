@@ -1,0 +1,246 @@
+"""What a YAML file of ``configs/`` may say: class, metadata, presets, tune space, settings."""
+
+import logging
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
+
+from unlearncanvas.core.bibtex import Paper, read_entry
+from unlearncanvas.core.config import choose, one_line, read_yaml
+from unlearncanvas.core.fields import Frozen
+
+Need = Literal["anchor", "retain", "images", "pairs", "clean model"]
+ArtifactKind = Literal["weights", "adapter", "hook"]
+C = TypeVar("C", bound="Config")
+_RENAMED = {"licence": "license"}
+
+
+class ExpectedWork(Frozen):
+    """UNet forward equivalents of one erasure.
+
+    Attributes:
+        mean: Expected number.
+        std: Standard deviation over seeds; 0 where no seed changes it.
+    """
+
+    mean: int = Field(ge=0)
+    std: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+    def __str__(self) -> str:
+        return f"about {self.mean:,} ± {self.std:,.0f}" if self.std else f"{self.mean:,}"
+
+
+def _number_or_mapping(value: Any) -> Any:
+    return value if isinstance(value, dict | ExpectedWork) else {"mean": value}
+
+
+def _entry(value: Any) -> Any:
+    return read_entry(value) if isinstance(value, str) else value
+
+
+Bibtex = Annotated[Paper, BeforeValidator(_entry)]
+Work = Annotated[ExpectedWork, BeforeValidator(_number_or_mapping)]
+
+
+class Metadata(Frozen):
+    """Facts that the code does not compute with; ``about`` in the YAML file.
+
+    Attributes:
+        title: What it is, in one line.
+        paper: The paper's BibTeX entry, under the key ``bibtex``.
+    """
+
+    title: str = ""
+    paper: Bibtex | None = Field(default=None, validation_alias="bibtex")
+
+
+class MethodMetadata(Metadata):
+    """Facts of an eraser or an attack.
+
+    Attributes:
+        family: For example ``fine-tuning``.
+        code: The authors' repository on GitHub, ``owner/name``.
+        commit: The commit of it that the method was compared with.
+        license: Of that code.
+        needs: What of the task the method reads besides the target.
+        artifact: What the method leaves.
+        ufe: Expected work by preset.
+    """
+
+    family: str = ""
+    code: str | None = Field(default=None, pattern=r"^[\w.-]+/[\w.-]+$")
+    commit: str | None = Field(default=None, pattern="^[0-9a-f]{7,40}$")
+    license: str | None = None
+    needs: frozenset[Need] = frozenset()
+    artifact: ArtifactKind = "weights"
+    ufe: dict[str, Work] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_new_names(cls, data: Any) -> Any:
+        """Read the keys of versions before 0.7, with a notice; the next version refuses them."""
+        if not isinstance(data, dict):
+            return data
+        named = dict(data)
+        for old, new in _RENAMED.items():
+            if old in named:
+                logging.getLogger(__name__).warning("about: %s is now spelled %s", old, new)
+                named.setdefault(new, named.pop(old))
+        if "paper" in named:
+            logging.getLogger(__name__).warning(
+                "about: paper is not read any more; give the paper's entry under bibtex"
+            )
+            del named["paper"]
+        return named
+
+
+class MetricMetadata(Metadata):
+    """Facts of a metric.
+
+    Attributes:
+        column: Heading of its column in tables; empty: its name.
+        unit: Unit of the value.
+        higher_is_better: Direction.
+    """
+
+    column: str = ""
+    unit: str = "%"
+    higher_is_better: bool = True
+
+
+class Choices(Frozen):
+    """A setting that takes one of some values in a search."""
+
+    choices: tuple[str | int | float | bool, ...] = Field(min_length=1)
+
+
+class Range(Frozen):
+    """A setting that takes a number between two in a search.
+
+    Attributes:
+        low: Lower end; > 0 where ``log``.
+        high: Upper end, > low.
+        log: Whether the search is uniform in the logarithm.
+    """
+
+    low: float = Field(allow_inf_nan=False)
+    high: float = Field(allow_inf_nan=False)
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Range":
+        if not (0 if self.log else -math.inf) < self.low < self.high:
+            raise ValueError("expected low < high, and 0 < low with log: true")
+        return self
+
+
+def _as_axis(value: Any) -> Choices | Range:
+    model = Choices if isinstance(value, dict) and "choices" in value else Range
+    try:
+        return model.model_validate(value)
+    except ValidationError as exc:
+        raise ValueError("takes choices: [..], or low < high (with log: true, 0 < low)") from exc
+
+
+def _as_mapping(value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise ValueError("must hold keys and values")
+    return value or {}
+
+
+Axis = Annotated[Choices | Range, BeforeValidator(_as_axis)]
+Settings = Annotated[dict[str, Any], BeforeValidator(_as_mapping)]
+
+
+class Config(Frozen):
+    """A class with settings.
+
+    Attributes:
+        class_path: Dotted name of the class, under the key ``class``.
+        about: Facts that the class does not read.
+        settings: Its settings: all keys of the file that are no other field's.
+    """
+
+    class_path: str = Field(validation_alias="class")
+    about: Metadata = Field(default_factory=Metadata)
+    settings: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_settings(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        if not isinstance(data.get("class"), str):
+            raise ValueError(
+                f"needs a line 'class: package.module.Class', got {data.get('class')!r}"
+            )
+        own = {"class", *cls.model_fields} - {"class_path", "settings"}
+        return {key: data[key] for key in own if key in data} | {
+            "settings": {key: data[key] for key in data if key not in own}
+        }
+
+    @field_validator("about", "presets", "tune", mode="before", check_fields=False)
+    @classmethod
+    def _none_is_empty(cls, value: Any) -> dict[str, Any]:
+        return _as_mapping(value)
+
+
+class MethodConfig(Config):
+    """An eraser or an attack.
+
+    Attributes:
+        presets: Settings that win over ``settings`` where a protocol asks for them by name.
+    """
+
+    about: MethodMetadata = Field(default_factory=MethodMetadata)
+    presets: dict[str, Settings] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _work_of_presets(self) -> "MethodConfig":
+        for name in self.about.ufe:
+            choose("preset under about: ufe", name, self.presets)
+        return self
+
+    def settings_for(self, preset: str | None) -> dict[str, Any]:
+        """Return the settings with those of a preset; one that the file does not have adds none."""
+        return {**self.settings, **self.presets.get(str(preset), {})}
+
+
+class EraserConfig(MethodConfig):
+    """An eraser.
+
+    Attributes:
+        tune: Where a search looks for better settings.
+    """
+
+    tune: dict[str, Axis] = Field(default_factory=dict)
+
+
+class AttackConfig(MethodConfig):
+    """An attack, which injects backdoors."""
+
+
+class MetricConfig(Config):
+    """A metric."""
+
+    about: MetricMetadata = Field(default_factory=MetricMetadata)
+
+
+METHOD_CONFIGS: Mapping[str, type[MethodConfig]] = {
+    "erasers": EraserConfig,
+    "attacks": AttackConfig,
+}
+"""Models of the method configs, by folder."""
+
+
+def read_config(model: type[C], path: Path) -> C:
+    """Return a YAML file as a config.
+
+    Raises:
+        ValueError: One line with the file, the key, what was expected and what came.
+    """
+    try:
+        return model.model_validate(read_yaml(path))
+    except ValidationError as exc:
+        raise ValueError(f"{path}: {one_line(exc)}") from exc
