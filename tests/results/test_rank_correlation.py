@@ -9,7 +9,13 @@ from scipy.stats import spearmanr
 
 from tests.fixtures.in_process import run
 from unlearncanvas.core.config import CONFIG_DIR, names, read_yaml
-from unlearncanvas.results.rank_correlation import PARTS, measured, rank_correlation, shared_erasers
+from unlearncanvas.results.rank_correlation import (
+    PARTS,
+    measured,
+    published,
+    rank_correlation,
+    shared_erasers,
+)
 
 RESULTS = CONFIG_DIR.parent / "docs" / "results"
 TWO_SEEDS, FIVE_SEEDS = RESULTS / "mini-quick-eleven.json", RESULTS / "mini-quick-five-seeds.json"
@@ -44,6 +50,17 @@ def test_the_bootstrap_is_that_of_single_resamples():
     assert len(values) < len(draws)
     found = rank_correlation(one, two)
     assert (found.low, found.high) == pytest.approx(tuple(np.percentile(values, [2.5, 97.5])))
+
+
+def test_the_interval_of_the_published_ranking_is_what_it_was():
+    """Style UA of the README's five-seed run: numbers of version 0.6."""
+    ours, theirs = measured([FIVE_SEEDS]), published()
+    erasers = shared_erasers(ours, theirs)
+    one, two = (
+        np.array([side.scores[name, "style"]["UA"] for name in erasers]) for side in (ours, theirs)
+    )
+    expected = (0.14852213144650114, -0.5746957711326909, 0.7602510449687963)
+    assert rank_correlation(one, two) == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_constant_side_has_no_correlation():
