@@ -14,14 +14,14 @@ from unlearncanvas.types import Cell, Concept, Domain
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """What was asked for and what the detectors saw, one entry an image.
+    """Requested and detected concepts, one entry per image.
 
     Attributes:
-        cells: What each image was asked to show.
+        cells: The requested style and object of each image.
         seeds: The protocol's seed of each image.
         style_pred: Style detector's prediction.
         object_pred: Object detector's prediction.
-        features: Features by extractor, float64 [n, feature] each; those that the metrics need.
+        features: Features by extractor, float64 [n, feature] each; only those that metrics need.
     """
 
     cells: Sequence[Cell]
@@ -35,15 +35,15 @@ class Predictions:
         lengths |= {len(rows) for rows in self.features.values()}
         if len(lengths) != 1:
             raise ValueError(
-                f"predictions must have one entry an image, got lengths {sorted(lengths)}"
+                f"predictions must have one entry per image, got lengths {sorted(lengths)}"
             )
 
     def asked(self, domain: Domain) -> np.ndarray:
-        """Names asked for, [n]."""
+        """Return the requested names, [n]."""
         return np.array([cell.name(domain) for cell in self.cells])
 
     def seen(self, domain: Domain) -> np.ndarray:
-        """Names detected, [n]."""
+        """Return the detected names, [n]."""
         return np.array(self.style_pred if domain == "style" else self.object_pred)
 
     def select(self, mask: np.ndarray) -> "Predictions":
@@ -63,24 +63,24 @@ class Predictions:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInputs:
-    """What a metric reads: the predictions of one erased model, and the rules to read them by.
+    """The predictions for one erased model with what a metric compares them to.
 
     Attributes:
         predictions: All images of the grid.
-        target: The forgotten concept.
-        reference_style: The style that stands for no style; never a target, excluded from IRA.
-        reference: Features of real images and the cells they show; None where no metric needs them.
+        target: The erased concept.
+        reference_style: The style that means no style; never a target, excluded from IRA.
+        reference: Features of real images and their cells; None if no metric needs them.
     """
 
     predictions: Predictions
     target: Concept
     reference_style: str
-    reference: "RealFeatures | None" = field(default=None)
+    reference: "RealFeatures | None" = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RealFeatures:
-    """Features of real images by extractor, the same ones as the predictions'."""
+    """Features of real images, by the extractors of the predictions."""
 
     cells: Sequence[Cell]
     features: Mapping[str, Float[np.ndarray, "n _"]]
@@ -99,14 +99,14 @@ class Score(BaseModel):
 
     Attributes:
         value: The estimate.
-        n: Images (or targets, for a mean over targets) behind it.
-        low: Lower end of the 95 % interval; None where none can be given honestly.
-        high: Upper end of the 95 % interval; None likewise.
+        n: Number of images, or of targets for a mean over targets.
+        low: Lower bound of the 95 % interval; None if there is no valid interval.
+        high: Upper bound of the 95 % interval; None if there is no valid interval.
         unit: ``"%"`` or the metric's own unit.
         higher_is_better: Direction.
-        over: Of a mean over targets, what its interval is over: new ``targets`` of this kind, or
-            the ``cells`` of these targets alone, which other targets may well leave. None for one
-            target, whose interval is over cells, and in files of versions before 0.6.
+        over: For a mean over targets, the sampling unit of its interval: new ``targets`` of this
+            kind, or the ``cells`` of exactly these targets. None for a single target, whose
+            interval is over cells, and in files of versions before 0.6.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -122,7 +122,7 @@ class Score(BaseModel):
     @model_validator(mode="after")
     def _ordered(self) -> "Score":
         if (self.low is None) != (self.high is None):
-            raise ValueError("an interval needs both ends or none")
+            raise ValueError("an interval needs both bounds or none")
         if self.low is not None and self.high is not None and self.low > self.high:
             raise ValueError(f"interval must have low <= high, got [{self.low}, {self.high}]")
         return self

@@ -22,23 +22,23 @@ class InDomainRetainAccuracy(ProportionMetric):
     """Proportion of the other concepts' images in which the same detector finds the request.
 
     Attributes:
-        with_plain_style: Include the plain style: the other reading of the published text.
+        with_reference_style: Include the reference style: the other reading of the published text.
     """
 
     heading: ClassVar[str] = "IRA"
 
-    with_plain_style: bool = False
+    with_reference_style: bool = False
 
     @property
     def label(self) -> str:
         """The heading, with the reading of the published text."""
-        return f"{self.heading} with Photo" if self.with_plain_style else self.heading
+        return f"{self.heading} with Photo" if self.with_reference_style else self.heading
 
     def outcomes(self, inputs: MetricInputs) -> Outcomes:
         """Return the images without the target and, for styles, without the plain one."""
         domain = target_domain(inputs)
         asked = inputs.predictions.asked(domain)
         keep = asked != inputs.target.name
-        if domain == "style" and not self.with_plain_style:
+        if domain == "style" and not self.with_reference_style:
             keep &= asked != inputs.reference_style
         return Outcomes(keep, matches(inputs.predictions, domain))

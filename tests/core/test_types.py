@@ -45,9 +45,9 @@ def test_the_only_target_needs_to_be_the_only_one():
 
 def test_answers_have_one_entry_an_image():
     cell = Cell(style="Photo", object="Cat")
-    with pytest.raises(ValueError, match="one entry an image"):
+    with pytest.raises(ValueError, match="one entry per image"):
         Predictions(cells=[cell], seeds=[1, 2], style_pred=["Photo"], object_pred=["Cat"])
-    with pytest.raises(ValueError, match="one entry an image"):
+    with pytest.raises(ValueError, match="one entry per image"):
         Predictions(
             cells=[cell],
             seeds=[1],

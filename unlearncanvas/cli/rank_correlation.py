@@ -31,12 +31,12 @@ def rank_correlation(
     results: Results, against: Against = None, format_name: FormatOption = None
 ) -> None:
     """Compare the ranking of erasers with the published table's, or with another run's."""
-    from unlearncanvas.results import rank_correlation as agreement
+    from unlearncanvas.results import rank_correlation as ranking
 
-    ours = agreement.measured(results)
-    other = agreement.published() if against is None else agreement.measured([against])
-    erasers = agreement.shared_erasers(ours, other)
-    table = agreement.correlation_table(ours, other, erasers)
+    ours = ranking.measured(results)
+    other = ranking.published() if against is None else ranking.measured([against])
+    erasers = ranking.shared_erasers(ours, other)
+    table = ranking.correlation_table(ours, other, erasers)
     if format_name is not None:
         typer.echo(render(table, format_name), nl=False)
         return

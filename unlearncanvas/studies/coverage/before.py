@@ -1,7 +1,8 @@
-"""The intervals of versions before 0.6, kept to compare the present ones with.
+"""The intervals of versions before 0.6, as they were, for comparison with the present ones.
 
 Pigeonhole bootstrap of cells and seeds, Wilson's at 0 and 100 %; percentile bootstrap over targets;
-jackknife over rows modulo ten; sign flips.
+jackknife over rows modulo ten; sign flips. They keep their own random draws: those of scipy's
+``bootstrap`` and ``permutation_test`` differ, and with them the published percentages.
 """
 
 import itertools
@@ -15,7 +16,7 @@ RESAMPLES = 1000
 
 
 def bootstrap_share(table: Float[np.ndarray, "many cell seed"]) -> Bounds:
-    """Return percentile intervals, cells and seeds drawn again."""
+    """Return percentile intervals over resampled cells and seeds."""
     many, num_cells, num_seeds = table.shape
     rng = np.random.default_rng(0)
     cells = rng.multinomial(num_cells, np.full(num_cells, 1 / num_cells), RESAMPLES)
@@ -26,14 +27,14 @@ def bootstrap_share(table: Float[np.ndarray, "many cell seed"]) -> Bounds:
     low, high = np.quantile(shares / (num_cells * num_seeds), [0.025, 0.975], axis=1)
     share = table.mean(axis=(1, 2))
     for value in (0.0, 1.0):
-        ends = wilson(value, num_cells * num_seeds)
-        low = np.where(share == value, ends.low, low)
-        high = np.where(share == value, ends.high, high)
+        interval = wilson(value, num_cells * num_seeds)
+        low = np.where(share == value, interval.low, low)
+        high = np.where(share == value, interval.high, high)
     return Bounds(low, high)
 
 
 def bootstrap_targets(values: Float[np.ndarray, "many target"]) -> Bounds:
-    """Return percentile intervals of the mean, targets drawn again."""
+    """Return percentile intervals of the mean over resampled targets."""
     count = values.shape[1]
     draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), RESAMPLES)
     low, high = np.quantile(values @ draws.T / count, [0.025, 0.975], axis=1)

@@ -1,4 +1,4 @@
-"""Intervals that were tried and are not used: what they would cover, beside those that are."""
+"""Rejected intervals, whose coverage the page compares with that of those in use."""
 
 import numpy as np
 from jaxtyping import Float
@@ -36,7 +36,7 @@ def two_way(table: Float[np.ndarray, "many cell seed"]) -> Bounds:
 
 
 def bootstrap_t(values: Float[np.ndarray, "many target"]) -> Bounds:
-    """Return studentised bootstrap intervals of the mean.
+    """Return studentized bootstrap intervals of the mean.
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 12.
     """

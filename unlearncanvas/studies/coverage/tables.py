@@ -28,14 +28,14 @@ FID_RUNS = 400
 Row = dict[str, Any]
 
 
-def covered(ends: Bounds, truth: np.ndarray | float) -> float:
+def covered(bounds: Bounds, truth: np.ndarray | float) -> float:
     """Return the percentage of intervals that hold the truth."""
-    inside = (ends.low <= truth + 1e-9) & (truth - 1e-9 <= ends.high)
+    inside = (bounds.low <= truth + 1e-9) & (truth - 1e-9 <= bounds.high)
     return round(100 * float(np.mean(inside)), 1)
 
 
-def _width(ends: Bounds) -> float:
-    return float(np.mean(ends.high - ends.low))
+def _width(bounds: Bounds) -> float:
+    return float(np.mean(bounds.high - bounds.low))
 
 
 def simulate(many: int) -> dict[str, Any]:
@@ -93,10 +93,10 @@ def these_targets(many: int) -> Iterator[Row]:
             for metric, size, shared in (("UA", (10, 2), False), ("IRA", (80, 2), True)):
                 tables = _three(rng, many, size, share, by_cell=by_cell, shared=shared)
                 values = tables.mean(axis=(-2, -1))
-                ends = average_bounds(values, proportion_bounds(tables), shared=shared)
+                bounds = average_bounds(values, proportion_bounds(tables), shared=shared)
                 yield {
                     "metric": metric, "cells": "the same" if shared else "their own",
-                    "share": share, "by_cell": by_cell, "now": covered(ends, share),
+                    "share": share, "by_cell": by_cell, "now": covered(bounds, share),
                 }  # fmt: skip
 
 
@@ -153,13 +153,13 @@ def paired(many: int) -> Iterator[Row]:
                 )
                 same = one == two
                 change = first.mean(axis=2) - second.mean(axis=2)
-                ends = difference_bounds(first, second)
+                bounds = difference_bounds(first, second)
                 yield {
                     "cells": size[0], "seeds": size[1], "shares": f"{one} and {two}",
                     "by_cell": by_cell,
                     "before_size": _below(before.sign_flip(change)) if same else None,
                     "now_size": _below(difference_p(first, second)) if same else None,
-                    "now": covered(ends, one - two),
+                    "now": covered(bounds, one - two),
                 }  # fmt: skip
 
 
