@@ -1,4 +1,4 @@
-"""CRA, cross-domain retain accuracy: is the object still drawn after a style is erased?
+"""CRA, cross-domain retain accuracy: is the object still drawn when a style is forgotten?
 
     CRA = proportion of images requested with s != s* (Photo included) with g(x) = o
 

@@ -208,4 +208,4 @@ def test_source_digest_follows_the_erasers_own_helpers():
 
     with patch.object(Path, "read_bytes", note):
         source_digest(ESD)
-    assert {"esd.py", "base.py", "partial_sampling.py", "embeddings.py", "prompts.py"} <= set(seen)
+    assert {"esd.py", "base.py", "latents.py", "embeddings.py", "prompts.py"} <= set(seen)

@@ -21,6 +21,7 @@ def registry(tmp_path, monkeypatch):
     shutil.copytree(config.CONFIG_DIR, folder)
     (folder / "metrics" / f"{NAME}.yaml").write_text(
         "class: tests.fixtures.plain_proportion.PlainProportion\nloud: true\n"
+        "about: {title: colored images, column: in color!, higher_is_better: false}\n"
     )
     monkeypatch.setattr(config, "CONFIG_DIR", folder)
     return folder
