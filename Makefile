@@ -1,6 +1,6 @@
 # make bench   set up, then erase one style and one object with ESD and run the smoke evaluation
 # make test    set up, then run every test, JOBS at a time (2)
-# make check   set up, then lint and type-check
+# make check   set up, then lint, type-check and hold the layers
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -32,6 +32,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf $(VENV) build dist

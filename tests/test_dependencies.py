@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 OURS = ("unlearncanvas", "erasers", "metrics")
 COMMANDS = {
     "build": ("tests/end_to_end/test_wheel.py", '"-m", "build"'),
+    "import-linter": ("Makefile", "/lint-imports"),
     "mypy": ("Makefile", "/mypy"),
     "pre-commit": (".pre-commit-config.yaml", "hooks:"),
     "pytest-xdist": ("Makefile", "-m pytest -n"),

@@ -8,8 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.fixtures.in_process import run
 from unlearncanvas.core.config import load_eraser
 from unlearncanvas.pipelines.artifacts import (
+    artifact_files,
     base_digest,
     leaves_of,
     load_erased,
@@ -73,6 +75,18 @@ def test_a_damaged_artifact_is_made_again(bench, uce, task, tmp_path):
     assert bench.artifact(uce, task, tmp_path).tensors_digest == made.tensors_digest
     restored = load_file(tmp_path / "erased.safetensors")
     assert all(torch.equal(tensors[name], restored[name]) for name in tensors)
+
+
+def test_a_folder_of_before_has_artefact_json_and_is_read(bench, uce, task, pipe, tmp_path):
+    made = bench.artifact(uce, task, tmp_path)
+    (tmp_path / "artifact.json").rename(tmp_path / "artefact.json")
+    assert bench.artifact(uce, task, tmp_path) == read_record(tmp_path) == made
+    assert load_erased(tmp_path, pipe) is pipe
+    assert artifact_files(tmp_path)[-1] == tmp_path / "artefact.json"
+    assert not (tmp_path / "artifact.json").exists()
+    found = run("unlearncanvas.cli.main", "merge", str(tmp_path), "--out", str(tmp_path / "all"))
+    assert "1 artifacts copied" in found.stdout
+    assert read_record(tmp_path / "all") == made
 
 
 @pytest.mark.parametrize("change", [("seconds", 1), ("ufe", 1), ("stored_bytes", -4)])

@@ -49,6 +49,17 @@ def test_a_changed_copy_has_a_digest_of_its_own():
     assert copy.digest != backdoor.digest
 
 
+def test_keys_of_before_are_read_and_mean_the_same(tmp_path):
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    rest = "base: mini\ntargets: {style: [Mosaic]}\ntiers: {quick: {}}\n"
+    old.write_text(f"{rest}plain_style: Pop Art\nretain_every: 2\n")
+    new.write_text(f"{rest}reference_style: Pop Art\nretain_stride: 2\n")
+    before, now = (load_protocol(str(path)) for path in (old, new))
+    assert (before.reference_style, before.retain_stride) == ("Pop Art", 2)
+    assert before == now
+    assert before.digest == now.digest != load_protocol("mini").digest
+
+
 @pytest.mark.parametrize(
     "changes", [{"title": "other"}, {"name": "other"}, {"tiers": RULES["tiers"] | {"x": {}}}]
 )
