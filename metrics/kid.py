@@ -41,8 +41,8 @@ class KernelDistance(Metric):
     needs_reference: ClassVar[bool] = True
 
     extractor: str = "detectors"
-    subset_size: Annotated[int, Field(ge=2)] = 50
-    num_subsets: PositiveInt = 50
+    subset_size: Annotated[int, Field(ge=2)]
+    num_subsets: PositiveInt
 
     def compute(self, inputs: MetricInputs) -> Score:
         """Return KID x 1000, with a jackknife over the cells of the generated images."""

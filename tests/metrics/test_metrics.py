@@ -213,7 +213,7 @@ def test_fid_and_kid_refuse_what_they_cannot_compare():
     with pytest.raises(ValueError, match="at least 50 images"):
         kernel_distance(real[:10], real, subset_size=50, num_subsets=1)
     with pytest.raises(ValueError, match="greater than or equal to 2"):
-        KernelDistance(subset_size=1)
+        KernelDistance(subset_size=1, num_subsets=50)
 
 
 def test_fid_and_kid_wait_for_no_other_process(tmp_path):

@@ -21,6 +21,8 @@ VARIED = ("scheduler", "num_inference_steps", "guidance_scale", "noise", "negati
 """What may differ between the erasers of a protocol; size and precision are the pipeline's."""
 RENAMED = {"plain_style": "reference_style", "retain_every": "retain_stride"}
 """Keys of protocol files of version 0.6 and before, and what they are now."""
+RENAMED_SETTINGS = {"with_plain_style": "with_reference_style"}
+"""Settings of metrics of version 0.6, and what they are now."""
 P = TypeVar("P", bound=Frozen)
 
 
@@ -110,7 +112,7 @@ class Protocol(Frozen):
         rules = self.model_dump(
             mode="json", exclude=NOT_IN_DIGEST, exclude_defaults=True, by_alias=True
         )
-        recipes = {name: read_yaml(find_config("metrics", name)) for name in self.metrics}
+        recipes = {name: _recipe(name) for name in self.metrics}
         return digest_json({"rules": rules, "metrics": recipes})
 
     def cells(self) -> list[Cell]:
@@ -209,6 +211,13 @@ class Protocol(Frozen):
     def num_images(self, targets: Sequence[Concept], seeds: Sequence[int]) -> int:
         """Return the images of one eraser, without those of ``none`` and ``noise``."""
         return len(seeds) * sum(len(self.cells_for(target)) for target in targets)
+
+
+def _recipe(metric: str) -> dict[str, Any]:
+    """Class and settings of a metric, as its file says them, under the keys of version 0.6."""
+    said = read_yaml(find_config("metrics", metric))
+    old = {new: old for old, new in RENAMED_SETTINGS.items()}
+    return {old.get(key, key): value for key, value in said.items() if key != "about"}
 
 
 def load_protocol(name: str) -> Protocol:
