@@ -1,1 +1,1 @@
-"""What every evaluation needs: erase, draw, detect, store, share the work."""
+"""The engine: makes the models of an evaluation, draws its image sets, scores and stores."""

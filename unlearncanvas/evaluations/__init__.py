@@ -1,1 +1,1 @@
-"""One package an evaluation."""
+"""The evaluations: each a folder with its protocol, its jobs, scores, tables and figures."""

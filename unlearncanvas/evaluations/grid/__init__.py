@@ -1,1 +1,1 @@
-"""The grid of styles x objects, drawn by every erased model."""
+"""The direct question: erase a style or an object, draw the whole grid, see what is left."""

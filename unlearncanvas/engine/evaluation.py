@@ -1,0 +1,204 @@
+"""What the engine knows of an evaluation: its jobs, and how they are scored and shown.
+
+An evaluation is one folder below ``unlearncanvas.evaluations`` (or outside of this package) and one
+protocol file, whose ``kind`` names it. Running, resuming, shards, Ray, progress, tracking, results,
+submissions and comparisons are the engine's, the same for every evaluation.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from metrics.base import Score
+from unlearncanvas.canvases.sources import SHIPPED, Sources
+from unlearncanvas.engine.image_sets import ImageSet
+from unlearncanvas.engine.recipe import Recipe
+from unlearncanvas.engine.schema import MeanRow, Results, Row
+from unlearncanvas.engine.table import Table
+from unlearncanvas.evaluations.grid.protocol import Protocol
+
+if TYPE_CHECKING:
+    import torch
+
+    from unlearncanvas.engine.scoring import Scoring
+
+Role = Literal["baseline", "tested"]
+KeepArtifacts = Literal["whole", "half", "dropped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One model that is drawn with and scored once: one row of the results.
+
+    Jobs of one recipe share its artifact, and what they draw alike is drawn once.
+
+    Attributes:
+        label: Name of the row in tables.
+        role: ``baseline`` for rows to read others by, ``tested`` for what is measured.
+        group: What it is measured on: ``{"target": "style:Cubism"}``, ``{"attack": "evil-edit"}``.
+            Rows of one group are compared in pairs.
+        recipe: How the model is made.
+        image_sets: What is drawn with it.
+        is_base: Whether the detectors must recognize what it draws: the base model's job.
+    """
+
+    label: str
+    role: Role
+    group: Mapping[str, str]
+    recipe: Recipe
+    image_sets: tuple[ImageSet, ...]
+    is_base: bool = False
+
+
+class Figure(NamedTuple):
+    """A picture that a run ends with.
+
+    Attributes:
+        path: The file.
+        name: Its name in trackers and pages, ``heatmap``.
+        label: Row that it shows; None if it shows several.
+        group: Group that it shows; empty if it shows several.
+    """
+
+    path: Path
+    name: str
+    label: str | None = None
+    group: Mapping[str, str] = {}
+
+
+class PerImage(NamedTuple):
+    """One value an image, for paired comparisons with another row of the group.
+
+    Attributes:
+        values: [n], percent or another unit.
+        cells: What each image was asked to show; cells are the clusters of the test.
+        seeds: Its seed.
+    """
+
+    values: np.ndarray
+    cells: Sequence[object]
+    seeds: Sequence[int]
+
+
+class Scored(NamedTuple):
+    """What one job scored.
+
+    Attributes:
+        scores: By name of the metric.
+        details: Further scores that no table shows, by name.
+        per_image: By name of a score, the values that rows are compared by.
+    """
+
+    scores: dict[str, Score]
+    details: Mapping[str, Score] = {}
+    per_image: Mapping[str, PerImage] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(ABC):
+    """One run of one kind of measurement, decided before anything is loaded.
+
+    Attributes:
+        kind: Name of the evaluation, as ``kind`` in a protocol's file.
+        model: Base model.
+        tier: Name of the tier, or ``custom``.
+        device: Where to run.
+        out: Root of the run folders.
+        keep_images: Write every image as a file.
+        artifacts: What becomes of erased weights: kept whole, kept in half precision, or dropped
+            when everything is drawn with them.
+        skip_base_check: Go on with a base model that the detectors do not recognize.
+        sources: Where the user keeps what the package does not ship.
+        config: Options that the run was started with, for replays; plain data.
+    """
+
+    kind: ClassVar[str]
+
+    model: str
+    tier: str
+    device: "torch.device"
+    out: Path
+    keep_images: bool = False
+    artifacts: KeepArtifacts = "whole"
+    skip_base_check: bool = False
+    sources: Sources = SHIPPED
+    config: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name of the protocol."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """Digest of the protocol."""
+
+    @property
+    @abstractmethod
+    def grid(self) -> Protocol:
+        """Cells, prompts, sampler, detectors and real images."""
+
+    @property
+    @abstractmethod
+    def subset(self) -> bool:
+        """Whether targets, seeds or images of the whole evaluation are left out."""
+
+    @property
+    @abstractmethod
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the images."""
+
+    @abstractmethod
+    def jobs(self) -> Sequence[Job]:
+        """Return the jobs in the order they run; the base model's come first."""
+
+    @abstractmethod
+    def score(self, job: Job, scoring: "Scoring") -> Scored:
+        """Return the scores of a job; its images and those of other jobs are ``scoring``'s."""
+
+    def real_vs_real(self, scoring: "Scoring") -> dict[str, Score]:
+        """Return the metrics of real images against other real images: what no eraser can beat."""
+        return {}
+
+    def means(self, rows: Sequence[Row]) -> tuple[MeanRow, ...]:
+        """Return the means of the rows over targets, where the evaluation has any."""
+        return ()
+
+    def notes(self, rows: Sequence[Row], scoring: "Scoring") -> dict[str, dict[str, Any]]:
+        """Return what else is to be said of a group, by its text: plain data."""
+        return {}
+
+    @abstractmethod
+    def tables(self, results: Results) -> Sequence[Table]:
+        """Return the tables that a run ends with."""
+
+    def figures(self, rows: Sequence[Row], scoring: "Scoring") -> Sequence[Figure]:
+        """Write the pictures that a run ends with into its folder; return them."""
+        return ()
+
+    @property
+    def published(self) -> str | None:
+        """Rows in ``configs/published`` that tables show beside the measured ones."""
+        return None
+
+    @property
+    def root(self) -> Path:
+        """Everything of this protocol."""
+        return self.out / self.name
+
+    def folder_of(self, recipe: Recipe) -> str:
+        """Return the folder of a model below ``root``; another protocol or precision has another.
+
+        Raises nothing: a folder may hold an artifact of another digest, which is made again then.
+        """
+        half = ["half"] if self.artifacts == "half" else []
+        return recipe.folder(self.digest, *half)
+
+    @abstractmethod
+    def run_folder(self) -> Path:
+        """Return where tables, figures and ``results.json`` go."""

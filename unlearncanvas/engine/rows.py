@@ -1,0 +1,82 @@
+"""Rows of results: what a job scored, beside what it cost; and rows compared in pairs."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metrics.paired import paired_difference
+from unlearncanvas.engine.chunks import ChunkMetadata, ufe_per_image
+from unlearncanvas.engine.evaluation import Job, PerImage, Scored
+from unlearncanvas.engine.schema import Comparison, Row
+from unlearncanvas.engine.work import tasks_of_job
+
+if TYPE_CHECKING:
+    from unlearncanvas.engine.runner import Runner
+
+
+def row_of(job: Job, scored: Scored, metadata: Sequence[ChunkMetadata], runner: "Runner") -> Row:
+    """Return the row of a job.
+
+    Args:
+        job: What was measured.
+        scored: Its scores.
+        metadata: Of its chunks, in the order of its tasks.
+        runner: Knows where artifact and chunks are.
+    """
+    evaluation, steps = runner.evaluation, job.recipe.steps
+    start = evaluation.run_folder()
+    artifact = runner.artifact_of(job.recipe) if steps else None
+    images = sum(item.num_images for item in metadata)
+    tasks = tasks_of_job(evaluation, job)
+    return Row(
+        label=job.label,
+        role=job.role,
+        group=dict(job.group),
+        eraser=steps[-1].method.name if steps else "",
+        settings=steps[-1].method.settings if steps else {},
+        erase_seed=steps[-1].task.seed if steps else None,
+        num_images=images,
+        scores=scored.scores,
+        details=dict(scored.details),
+        cost=None if artifact is None else artifact.cost,
+        seconds_per_image=sum(item.seconds for item in metadata) / images,
+        ufe_per_image=ufe_per_image(metadata),
+        artifact_digest="" if artifact is None else artifact.digest,
+        artifact=None
+        if artifact is None
+        else relative(evaluation.root / evaluation.folder_of(job.recipe), start),
+        chunks=tuple(relative(runner.unit(task).chunk.path, start) for task in tasks),
+    )
+
+
+def relative(path: Path, start: Path) -> str:
+    """Return a path as it is written in a result file that lies in ``start``."""
+    return Path(os.path.relpath(path, start)).as_posix()
+
+
+def compared(values: Sequence[tuple[Row, Mapping[str, PerImage]]]) -> Iterator[Comparison]:
+    """Yield how every two rows of a group differ on the same images, score by score.
+
+    Args:
+        values: Rows of one group or several, each with the values that it is compared by.
+    """
+    for (one, first), (two, second) in combinations(values, 2):
+        for name in first.keys() & second.keys() if one.group == two.group else ():
+            found = paired_difference(
+                first[name].values,
+                second[name].values,
+                cells=first[name].cells,
+                seeds=first[name].seeds,
+            )
+            yield Comparison(
+                group=one.group,
+                score=name,
+                first=one.label,
+                second=two.label,
+                difference=100 * found.value,
+                low=100 * found.interval.low,
+                high=100 * found.interval.high,
+                p_value=found.p_value,
+            )

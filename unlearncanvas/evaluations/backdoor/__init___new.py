@@ -1,0 +1,1 @@
+"""Backdoors by text triggers: inject them, remove them, see what is left of them."""

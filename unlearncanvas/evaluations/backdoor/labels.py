@@ -1,0 +1,3 @@
+"""Labels of the rows that every attack has."""
+
+CLEAN, POISONED = "clean model", "poisoned"

@@ -1,0 +1,87 @@
+"""What attacks and erasers are asked: an injection, and a removal by what the defender knows."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from unlearncanvas.core.config import ConfiguredEraser
+from unlearncanvas.evaluations.backdoor.attacks.base import Attack
+from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
+from unlearncanvas.evaluations.backdoor.image_sets import open_to
+from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
+from unlearncanvas.evaluations.grid.parts import Targets
+from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.types import Concept, PromptPair, Task
+
+TriggerKnowledge = Literal["exact", "neighbour"]
+
+
+def as_attack(configured: ConfiguredEraser) -> Attack:
+    """Return the attack.
+
+    Raises:
+        ValueError: If it is an eraser.
+    """
+    if not isinstance(configured.eraser, Attack):
+        raise ValueError(f"{configured.name} is an eraser, not an attack")
+    return configured.eraser
+
+
+def injection_task(grid: Protocol, seed: int) -> Task:
+    """Return the task of an injection: nothing to forget, every concept of the grid to use."""
+    concepts = Targets(style=grid.styles, object=grid.objects).concepts()
+    return Task(targets=(Concept(kind="trigger", name="none"),), retain=tuple(concepts), seed=seed)
+
+
+def removal_task(
+    protocol: BackdoorProtocol, attack: Attack, *, known: Sequence[Backdoor], seed: int
+) -> Task:
+    """Return what an eraser is asked: the triggers that are known, and prompts of training cells.
+
+    A trigger that needs an object beside it is named with it, and the object alone is the anchor.
+    """
+    rules = protocol.grid
+    sources = {backdoor.source for backdoor in known}
+    source = sources.pop() if len(sources) == 1 else ""
+    pairs = [
+        PromptPair(triggered=attack.fire(rules.ask(cell), backdoor), clean=rules.ask(cell))
+        for backdoor in known
+        for cell in open_to(protocol.train_cells(), backdoor)
+    ]
+    return Task(
+        targets=tuple(
+            Concept(kind="trigger", name=f"{item.trigger} {item.source}".strip(" "))
+            for item in known
+        ),
+        anchor=Concept(kind="object", name=source) if source else None,
+        retain=tuple(Targets(style=rules.styles, object=rules.objects).concepts()),
+        seed=seed,
+        pairs=tuple(pairs),
+        templates=rules.templates,
+    )
+
+
+def num_known(attack: Attack, known_fraction: float) -> int:
+    """Return how many of an attack's triggers the defender knows; at least one."""
+    return max(1, math.floor(known_fraction * len(attack.backdoors)))
+
+
+def known_backdoors(
+    protocol: BackdoorProtocol, attack: Attack, count: int, knowledge: TriggerKnowledge
+) -> list[Backdoor]:
+    """Return the triggers as the defender has them: the first ones, or texts near them.
+
+    Raises:
+        ValueError: If the protocol has too few texts near them.
+    """
+    known = attack.backdoors[:count]
+    if knowledge == "exact":
+        return list(known)
+    triggers = {backdoor.trigger for backdoor in attack.backdoors}
+    near = [text for text in protocol.near if text not in triggers]
+    if len(near) < len(known):
+        raise ValueError(
+            f"{len(known)} triggers need as many texts near them, the protocol has {len(near)}"
+        )
+    return [replace(backdoor, trigger=text) for backdoor, text in zip(known, near, strict=False)]

@@ -1,0 +1,189 @@
+"""The grid: every eraser forgets one target at a time, and draws every style x object cell."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, final
+
+from metrics.base import Score
+from unlearncanvas.core.config import ConfiguredEraser
+from unlearncanvas.core.digests import digest_json
+from unlearncanvas.engine.aggregate import mean_rows
+from unlearncanvas.engine.cells import BASELINES
+from unlearncanvas.engine.evaluation import Evaluation, Figure, Job, Scored
+from unlearncanvas.engine.image_sets import ImageSet
+from unlearncanvas.engine.recipe import Recipe, Step
+from unlearncanvas.engine.schema import MeanRow, Results, Row
+from unlearncanvas.engine.scoring import Scoring
+from unlearncanvas.engine.table import Table
+from unlearncanvas.evaluations.grid.figures import draw_figures
+from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
+from unlearncanvas.evaluations.grid.tables import tables
+from unlearncanvas.types import Concept, Task
+
+CUSTOM = "custom"
+"""Tier of a run whose targets or seeds are none of the protocol's."""
+NO_TARGET = Concept(kind="trigger", name="none")
+"""Task of the baselines, which are the same whatever the target is."""
+GRID = "grid"
+"""Name of the image set."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class GridEvaluation(Evaluation):
+    """One run of the grid.
+
+    Attributes:
+        protocol: The rules, with the sampler as it is used and the tier's part of the grid.
+        whole: The same with the whole grid; its digest names the protocol.
+        erasers: Baselines first.
+        targets: What to forget, one at a time.
+        image_seeds: Seeds of the images.
+        erase_seeds: Seeds of the erasers.
+        part: Tier whose part of the grid is drawn; None is the whole grid.
+    """
+
+    kind: ClassVar[str] = "grid"
+
+    protocol: Protocol
+    whole: Protocol
+    erasers: tuple[ConfiguredEraser, ...]
+    targets: tuple[Concept, ...]
+    image_seeds: tuple[int, ...]
+    erase_seeds: tuple[int, ...]
+    part: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the protocol."""
+        return self.protocol.name
+
+    @property
+    def digest(self) -> str:
+        """Digest of the protocol; precision, batch size and optimizations are in it."""
+        return self.whole.digest
+
+    @property
+    def grid(self) -> Protocol:
+        """The tier's part of the grid."""
+        return self.protocol
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the images."""
+        return self.image_seeds
+
+    @property
+    def published(self) -> str | None:
+        """The protocol's published table."""
+        return self.protocol.published
+
+    @property
+    def subset(self) -> bool:
+        """Whether targets, seeds or cells of the whole grid are left out."""
+        return (
+            set(self.image_seeds) != set(self.whole.seeds)
+            or self.protocol.cells() != self.whole.cells()
+            or set(self.targets) != set(self.whole.targets.concepts())
+        )
+
+    def jobs(self) -> list[Job]:
+        """Return a job for each eraser and target, baselines first."""
+        return [job for eraser in self.erasers for job in self._jobs_of(eraser)]
+
+    def _jobs_of(self, eraser: ConfiguredEraser) -> Iterator[Job]:
+        for target in self.targets:
+            if not eraser.eraser.per_target:
+                task = Task(targets=(NO_TARGET,), seed=self.protocol.erase_seed)
+                yield self._job(eraser, target, Step(method=eraser, task=task, name="all"))
+                continue
+            for seed in self.erase_seeds:
+                task = self.protocol.task(target, seed=seed)
+                step = Step(method=eraser, task=task, name=f"{target.slug}-seed{seed}")
+                yield self._job(eraser, target, step)
+
+    def _job(self, eraser: ConfiguredEraser, target: Concept, step: Step) -> Job:
+        rules = self.protocol.for_eraser(eraser.name)
+        cells = rules.cells_for(step.task.targets[0])
+        return Job(
+            label=self.label(eraser, step.task.seed),
+            role="baseline" if eraser.name in BASELINES else "tested",
+            group={"target": str(target)},
+            recipe=Recipe(base=self.model, steps=(step,)),
+            image_sets=(
+                ImageSet(
+                    name=GRID,
+                    prompts={cell: rules.ask(cell) for cell in cells},
+                    seeds=self.image_seeds,
+                    sampler=rules.sampler,
+                ),
+            ),
+            is_base=eraser.name == "none",
+        )
+
+    def label(self, eraser: ConfiguredEraser, seed: int) -> str:
+        """Return the name of an eraser's rows; several erasing seeds have rows of their own."""
+        seeded = len(self.erase_seeds) > 1 and eraser.name not in BASELINES
+        return f"{eraser.name} seed {seed}" if seeded else eraser.name
+
+    def score(self, job: Job, scoring: Scoring) -> Scored:
+        """Return the protocol's metrics, and how often each concept is found."""
+        predictions = scoring.drawn(job)[GRID].predictions
+        target = Concept.parse(job.group["target"])
+        real = scoring.real(len(self.image_seeds))
+        folder = self.folder_of(job.recipe)
+        return Scored(
+            scores=target_scores(self.protocol, predictions, target, real),
+            details=scoring.once(
+                f"concepts of {folder}", lambda: concept_accuracy(self.protocol, predictions)
+            ),
+        )
+
+    def real_vs_real(self, scoring: Scoring) -> dict[str, Score]:
+        """Return FID and KID of real images against others, at the same n."""
+        if scoring.reference is None:
+            return {}
+        return floors(self.protocol, scoring.reference, len(self.image_seeds))
+
+    def means(self, rows: Sequence[Row]) -> tuple[MeanRow, ...]:
+        """Return the mean over style targets and over object targets of each label."""
+        return mean_rows(rows)
+
+    def tables(self, results: Results) -> Sequence[Table]:
+        """Return scores for styles, scores for objects, and costs."""
+        return tables(results)
+
+    def figures(self, rows: Sequence[Row], scoring: Scoring) -> Sequence[Figure]:
+        """Write the heat map, and a contact sheet for every target."""
+        return draw_figures(self, rows, scoring)
+
+    def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
+        """Return the folder of an eraser's models."""
+        recipe = Recipe(base=self.model, steps=(Step(method=eraser, task=_ANY, name="."),))
+        return (self.root / self.folder_of(recipe)).parent
+
+    @property
+    def tier_folder(self) -> str:
+        """The tier as a folder's name; targets and seeds of the user's own have another one."""
+        own: list[object] = (
+            [list(map(str, self.targets)), self.image_seeds, self.part]
+            if self.tier == CUSTOM
+            else []
+        )
+        if self.erase_seeds != (self.whole.erase_seed,):
+            own.append(self.erase_seeds)
+        return f"{self.tier}-{digest_json(own)[:8]}" if own else self.tier
+
+    def run_folder(self) -> Path:
+        """Return where tables, figures and ``results.json`` go."""
+        tested = [eraser for eraser in self.erasers if eraser.name not in BASELINES]
+        if len(tested) == 1:
+            return self.eraser_folder(tested[0]) / self.tier_folder
+        names = "+".join(eraser.name for eraser in tested) or "baselines"
+        digest = digest_json([self.eraser_folder(eraser).name for eraser in self.erasers])[:8]
+        return self.root / f"{names}-{digest}" / self.tier_folder
+
+
+_ANY = Task(targets=(NO_TARGET,))

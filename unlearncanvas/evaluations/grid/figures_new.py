@@ -1,0 +1,86 @@
+"""The figures that a run of the grid ends with: heat map, contact sheets, comparisons."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlearncanvas.engine.cells import BASELINES
+from unlearncanvas.engine.evaluation import Figure, Job
+from unlearncanvas.engine.schema import Row
+from unlearncanvas.engine.scoring import Scoring
+from unlearncanvas.evaluations.grid.figures import comparison_sheet, contact_sheet, heat_map
+from unlearncanvas.types import Concept
+
+if TYPE_CHECKING:
+    from unlearncanvas.evaluations.grid.evaluation import GridEvaluation
+
+
+def draw_figures(
+    evaluation: "GridEvaluation", rows: Sequence[Row], scoring: Scoring
+) -> list[Figure]:
+    """Write the heat map, a contact sheet for each target, and comparisons of several erasers."""
+    folder = evaluation.run_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = list(zip(evaluation.jobs(), rows, strict=True))
+    base = next(_picture(job, scoring) for job, _ in pairs if job.is_base)
+    tested = [(job, row) for job, row in pairs if job.role == "tested"]
+    figures = [_heat_map(evaluation, pairs, folder)]
+    figures += [_sheet(evaluation, job, base, scoring, folder) for job, _ in tested]
+    if len({job.label for job, _ in tested}) > 1:
+        for target in evaluation.targets:
+            grids = {"base model": base}
+            for job, _ in tested:
+                if job.group["target"] == str(target):
+                    grids[job.label] = _picture(job, scoring)
+            figures.append(_comparison(evaluation, target, grids, folder))
+    return figures
+
+
+def _picture(job: Job, scoring: Scoring) -> Path:
+    """The small picture of the first seed."""
+    (drawn,) = scoring.drawn(job).values()
+    return drawn.units[0].chunk.picture_path
+
+
+def _heat_map(
+    evaluation: "GridEvaluation", pairs: Sequence[tuple[Job, Row]], folder: Path
+) -> Figure:
+    several = len({job.label for job, _ in pairs if job.role == "tested"}) > 1
+    accuracies = {}
+    for job, row in pairs:
+        values = {name: score.value for name, score in row.details.items()}
+        if job.is_base:
+            accuracies["base model"] = values
+        elif job.role == "tested":
+            target = job.group["target"]
+            accuracies[f"{job.label} {target}" if several else target] = values
+    erasers = (item.name for item in evaluation.erasers if item.name not in BASELINES)
+    title = f"{', '.join(erasers) or 'base'} · {evaluation.name} {evaluation.tier}"
+    path = folder / "heatmap.png"
+    heat_map(accuracies, evaluation.protocol, title=title, path=path)
+    return Figure(path, "heatmap")
+
+
+def _sheet(
+    evaluation: "GridEvaluation", job: Job, base: Path, scoring: Scoring, folder: Path
+) -> Figure:
+    target = Concept.parse(job.group["target"])
+    path = folder / f"sheet-{job.label.replace(' ', '-')}-{target.slug}.png"
+    contact_sheet(
+        evaluation.protocol,
+        target,
+        before=base,
+        after=_picture(job, scoring),
+        title=f"{job.recipe.last.method.name} forgets {target}, seed {evaluation.seeds[0]}",
+        path=path,
+    )
+    return Figure(path, "sheet", job.label, job.group)
+
+
+def _comparison(
+    evaluation: "GridEvaluation", target: Concept, grids: dict[str, Path], folder: Path
+) -> Figure:
+    path = folder / f"compare-{target.slug}.png"
+    title = f"{target} forgotten, and its neighbor, seed {evaluation.seeds[0]}"
+    comparison_sheet(evaluation.protocol, target, grids=grids, title=title, path=path)
+    return Figure(path, "compare", group={"target": str(target)})
