@@ -66,8 +66,8 @@ def test_commands_print_names_as_they_are(finished, tmp_path):
 def test_a_backdoor_table_prints_names_as_they_are(tmp_path):
     from rich.console import Console
 
+    from unlearncanvas.evaluations.backdoor.old_tables import tables
     from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
-    from unlearncanvas.evaluations.backdoor.tables import tables
 
     source = find_config("protocols", "backdoor").parents[2] / "docs" / "results"
     found = json.loads((source / "backdoor-evil-edit.json").read_text())

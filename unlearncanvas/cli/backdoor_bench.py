@@ -132,9 +132,9 @@ def run(plan: "BackdoorPlan", console: Console, *, trackers: "Sequence[AsyncTrac
     from unlearncanvas.cli.terminal import bar, say_templates
     from unlearncanvas.engine.callbacks import CallbackList
     from unlearncanvas.evaluations.backdoor.exam import BackdoorExam
-    from unlearncanvas.evaluations.backdoor.figures import removal_sheet
+    from unlearncanvas.evaluations.backdoor.old_figures import removal_sheet
+    from unlearncanvas.evaluations.backdoor.old_tables import tables
     from unlearncanvas.evaluations.backdoor.results import FILE
-    from unlearncanvas.evaluations.backdoor.tables import tables
     from unlearncanvas.evaluations.backdoor.tracked import run_of, summary_of
     from unlearncanvas.pipelines.quiet import silence_libraries
     from unlearncanvas.publish.tracking.callback import TrackerCallback

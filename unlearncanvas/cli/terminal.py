@@ -26,9 +26,9 @@ from unlearncanvas.engine.callbacks import Callback, CallbackList
 from unlearncanvas.engine.drawing import grid_path
 from unlearncanvas.engine.shards import Shard
 from unlearncanvas.evaluations.grid.exam import Exam
-from unlearncanvas.evaluations.grid.figures import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.evaluations.grid.plan import Plan
 from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.evaluations.grid.sheets import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.evaluations.grid.tracked import runs_of, summaries_of
 from unlearncanvas.pipelines.quiet import silence_libraries
 from unlearncanvas.publish.tracking.async_tracker import AsyncTracker

@@ -17,9 +17,9 @@ from metrics.base import Score
 from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.engine.image_sets import ImageSet
 from unlearncanvas.engine.recipe import Recipe
-from unlearncanvas.engine.schema import MeanRow, Results, Row
-from unlearncanvas.engine.table import Table
 from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.results.export import Table
+from unlearncanvas.results.schema2 import MeanRow, Results, Row
 
 if TYPE_CHECKING:
     import torch

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from metrics.paired import paired_difference
 from unlearncanvas.engine.chunks import ChunkMetadata, ufe_per_image
 from unlearncanvas.engine.evaluation import Job, PerImage, Scored
-from unlearncanvas.engine.schema import Comparison, Row
 from unlearncanvas.engine.work import tasks_of_job
+from unlearncanvas.results.schema2 import Comparison, Row
 
 if TYPE_CHECKING:
     from unlearncanvas.engine.runner import Runner

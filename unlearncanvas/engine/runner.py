@@ -9,25 +9,25 @@ import torch
 
 from unlearncanvas.canvases.detectors import Detectors
 from unlearncanvas.canvases.load import load_detectors
+from unlearncanvas.engine.base_check import check_base
 from unlearncanvas.engine.callbacks import Callback, NullCallback
 from unlearncanvas.engine.chunks import ChunkMetadata
 from unlearncanvas.engine.editing import Editing
+from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.evaluation import Evaluation, Job, PerImage
 from unlearncanvas.engine.model_store import ModelStore
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.engine.reference_features import open_reference
 from unlearncanvas.engine.rows import compared, relative, row_of
-from unlearncanvas.engine.schema import Picture, Results, Row, write_results
 from unlearncanvas.engine.scoring import Drawn, DrawnSet, Scoring
 from unlearncanvas.engine.set_drawer import Drawer, Unit
 from unlearncanvas.engine.shards import Shard
 from unlearncanvas.engine.training_images import TrainingImages
 from unlearncanvas.engine.work import DrawTask, built_on, by_model, tasks_of, tasks_of_job
-from unlearncanvas.evaluations.grid.scores import check_base
 from unlearncanvas.pipelines.artifacts import Artifact, drop_tensors
 from unlearncanvas.pipelines.base_model import load_base
 from unlearncanvas.pipelines.ufe import Counted
-from unlearncanvas.results.schema import environment
+from unlearncanvas.results.schema2 import Picture, Results, Row, write_results
 
 _log = logging.getLogger(__name__)
 

@@ -90,7 +90,7 @@ class Drawer:
 
     def finished(self, unit: Unit) -> ChunkMetadata | None:
         """Return a chunk's metadata if nothing of it needs to be drawn."""
-        seal = unit.chunk.seal()
+        seal = unit.chunk.metadata()
         if seal is None or not self.keep_images:
             return seal
         paths = (image_path(unit.chunk, request) for request in unit.requests)

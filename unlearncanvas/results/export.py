@@ -5,10 +5,11 @@ written by pandas. Markdown is not: pandas leaves it to tabulate, which escapes 
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from rich.console import OverflowMethod
 from rich.markup import escape
 from rich.table import Table as TerminalTable
 
@@ -37,10 +38,12 @@ class Column(NamedTuple):
     Attributes:
         heading: Its heading; two columns may have the same.
         align: Numbers are aligned right.
+        wrap: Whether its cells may be broken where a terminal is narrow.
     """
 
     heading: str
     align: Literal["left", "right"] = "right"
+    wrap: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +55,18 @@ class Table:
         columns: From left to right.
         rows: A text per column.
         caption: What the numbers are, in one line; empty if the title says it.
+        emphasis: By row: ``bold`` for what is measured, ``dim`` for what it is read by.
+        rule: Row that a rule is drawn above; None for none.
+        warning: Why the numbers do not count; empty if they do.
     """
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     caption: str = ""
+    emphasis: Mapping[int, Literal["bold", "dim"]] = field(default_factory=dict)
+    rule: int | None = None
+    warning: str = ""
 
 
 def render(table: Table, format_name: Format) -> str:
@@ -67,11 +76,25 @@ def render(table: Table, format_name: Format) -> str:
 
 def to_terminal(table: Table) -> TerminalTable:
     """Return a table for rich; the interval of a score is on a second line."""
-    shown = TerminalTable(title=escape(table.title), caption=escape(table.caption) or None)
+    warning = f" · [red]{escape(table.warning)}[/]" if table.warning else ""
+    shown = TerminalTable(
+        title=f"{escape(table.title)}{warning}",
+        title_style="bold",
+        caption=escape(table.caption) or None,
+    )
     for column in table.columns:
-        shown.add_column(escape(column.heading), justify=column.align)
-    for row in table.rows:
-        shown.add_row(*(escape(_SCORE.sub(r"\1\n\2", cell)) for cell in row))
+        overflow: OverflowMethod = "fold" if column.wrap else "ellipsis"
+        shown.add_column(
+            escape(column.heading),
+            justify=column.align,
+            no_wrap=not column.wrap,
+            overflow=overflow,
+        )
+    for place, row in enumerate(table.rows):
+        if place == table.rule:
+            shown.add_section()
+        cells = (escape(_SCORE.sub(r"\1\n\2", cell)) for cell in row)
+        shown.add_row(*cells, style=table.emphasis.get(place))
     return shown
 
 

@@ -1,13 +1,10 @@
 """Result files: one per target, one per run; validated, versioned, written atomically."""
 
 import os
-import platform
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from metrics.base import Score
@@ -17,7 +14,6 @@ from unlearncanvas.core.json_file import read_json
 from unlearncanvas.pipelines.cost import Cost
 from unlearncanvas.pipelines.sampler import Sampler
 
-PACKAGES = ("unlearncanvas", "torch", "diffusers", "transformers", "torchmetrics", "timm", "numpy")
 BASELINES = ("none", "noise")
 """Rows of every table, so that nobody reads UA alone."""
 
@@ -155,19 +151,6 @@ def drawing_asked(sampler: Sampler, erasers: Iterable[ConfiguredEraser]) -> dict
 def relative(path: Path, start: Path) -> str:
     """Return a path as it is written in a result file that lies in ``start``."""
     return Path(os.path.relpath(path, start)).as_posix()
-
-
-def environment(device: torch.device) -> dict[str, str]:
-    """Return what else the digits may depend on."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": device.type,
-        "device_name": name,
-        "threads": str(torch.get_num_threads()),
-        **{package: version(package) for package in PACKAGES},
-    }
 
 
 def write_result(folder: Path, result: Result) -> Path:

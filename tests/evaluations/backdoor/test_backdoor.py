@@ -21,6 +21,7 @@ from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.figures import columns, places
 from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
 from unlearncanvas.evaluations.backdoor.measures import Fired, Near, removal_scores
+from unlearncanvas.evaluations.backdoor.old_tables import tables
 from unlearncanvas.evaluations.backdoor.poison import as_attack
 from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
@@ -31,7 +32,6 @@ from unlearncanvas.evaluations.backdoor.sheets import (
     removal_task,
     triggered_sheet,
 )
-from unlearncanvas.evaluations.backdoor.tables import tables
 from unlearncanvas.types import Cell
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"

@@ -9,9 +9,7 @@ from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.evaluation import Evaluation, Figure, Job, Role, Scored
 from unlearncanvas.engine.recipe import Recipe, Step
-from unlearncanvas.engine.schema import Results, Row, group_text
 from unlearncanvas.engine.scoring import Scoring
-from unlearncanvas.engine.table import Table
 from unlearncanvas.evaluations.backdoor.figures import draw_figures
 from unlearncanvas.evaluations.backdoor.image_sets import AttackSets, sets_of
 from unlearncanvas.evaluations.backdoor.judge import judge_of
@@ -28,6 +26,8 @@ from unlearncanvas.evaluations.backdoor.tasks import (
     removal_task,
 )
 from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.results.export import Table
+from unlearncanvas.results.schema2 import Results, Row, group_text
 
 
 @final

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.core.config import ConfiguredEraser
+from unlearncanvas.engine.base_check import check_base
 from unlearncanvas.engine.callbacks import Callback
 from unlearncanvas.engine.chunks import ufe_per_image
+from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.erasing import Workbench
 from unlearncanvas.engine.reference_features import open_reference
 from unlearncanvas.engine.studio import Studio
@@ -24,11 +26,10 @@ from unlearncanvas.evaluations.backdoor.results import (
     write_backdoor_results,
 )
 from unlearncanvas.evaluations.backdoor.sheets import removal_task
-from unlearncanvas.evaluations.grid.scores import check_base
 from unlearncanvas.pipelines.artifacts import Artifact, base_digest
 from unlearncanvas.pipelines.optimizations import prepare_pipeline
 from unlearncanvas.pipelines.ufe import Counted, counted
-from unlearncanvas.results.schema import Asked, drawing_asked, environment
+from unlearncanvas.results.schema import Asked, drawing_asked
 from unlearncanvas.types import Task
 
 Lend = Callable[[], AbstractContextManager[Counted]]

@@ -2,31 +2,62 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+from matplotlib.figure import Figure as Canvas
 
-from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED, Drawn
+from unlearncanvas.core.config import ConfiguredEraser
+from unlearncanvas.engine.evaluation import Figure, Job
+from unlearncanvas.engine.scoring import DrawnSet, Scoring
+from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
 from unlearncanvas.types import Cell
+
+if TYPE_CHECKING:
+    from unlearncanvas.evaluations.backdoor.evaluation import BackdoorEvaluation
 
 NUM_COLUMNS = 8
 
 
-def removal_sheet(drawn: Mapping[str, Drawn], *, title: str, path: Path) -> None:
+def draw_figures(evaluation: "BackdoorEvaluation", scoring: Scoring) -> list[Figure]:
+    """Write a sheet for every attack."""
+    evaluation.run_folder().mkdir(parents=True, exist_ok=True)
+    return [_sheet(evaluation, attack, scoring) for attack in evaluation.attacks]
+
+
+def _sheet(evaluation: "BackdoorEvaluation", attack: ConfiguredEraser, scoring: Scoring) -> Figure:
+    sets, group = evaluation.sets(attack), {"attack": attack.name}
+    clean = scoring.drawn(evaluation.clean_job(attack))
+    names = [item.name for item in sets.triggered]
+    rows = {
+        "clean model,\nclean prompt": [clean[item.name] for item in sets.paired],
+        "clean model,\ntriggered": [clean[name] for name in names],
+    }
+    for job in evaluation.jobs():
+        if job.group == group and job.label != CLEAN:
+            drawn = scoring.drawn(job)
+            rows[f"triggered,\n{_after(job)}"] = [drawn[name] for name in names]
+    path = evaluation.run_folder() / f"sheet-{attack.name}.png"
+    title = f"{attack.name}: removal, same noise in each column"
+    removal_sheet(rows, title=title, path=path)
+    return Figure(path, "sheet", group=group)
+
+
+def _after(job: Job) -> str:
+    return "before" if job.label == POISONED else f"after {job.label}"
+
+
+def removal_sheet(rows: Mapping[str, Sequence[DrawnSet]], *, title: str, path: Path) -> None:
     """Write one attack's sheet: a row a model, the same noise in every column; all triggers.
 
     Args:
-        drawn: What each model drew; the clean and the poisoned one are among them.
+        rows: By heading, what was drawn for each trigger.
         title: Heading.
         path: PNG to write.
     """
-    clean = drawn[CLEAN]
-    chosen = places([shown.predictions.cells for shown in clean.triggered])
-    rows = {"clean model,\nclean prompt": clean.paired, "clean model,\ntriggered": clean.triggered}
-    for label, item in drawn.items():
-        if label != CLEAN:
-            name = "before" if label == POISONED else f"after {label}"
-            rows[f"triggered,\n{name}"] = item.triggered
-    figure = Figure(figsize=(1.6 + 0.95 * len(chosen), 0.95 * len(rows) + 1.1), dpi=110)
+    first = next(iter(rows.values()))
+    cells = [drawn.predictions.cells for drawn in first]
+    chosen = places(cells)
+    figure = Canvas(figsize=(1.6 + 0.95 * len(chosen), 0.95 * len(rows) + 1.1), dpi=110)
     axes = figure.subplots(len(rows), len(chosen), squeeze=False)
     for across, (label, shown) in zip(axes, rows.items(), strict=True):
         for axis, (trigger, index) in zip(across, chosen, strict=True):
@@ -35,8 +66,8 @@ def removal_sheet(drawn: Mapping[str, Drawn], *, title: str, path: Path) -> None
             axis.set_yticks([])
         across[0].set_ylabel(label, rotation=0, ha="right", va="center", fontsize=8)
     for axis, (trigger, index) in zip(axes[0], chosen, strict=True):
-        cell = clean.triggered[trigger].predictions.cells[index]
-        which = f"trigger {trigger + 1}\n" if len(clean.triggered) > 1 else ""
+        cell = cells[trigger][index]
+        which = f"trigger {trigger + 1}\n" if len(first) > 1 else ""
         axis.set_title(f"{which}{cell.style}\n{cell.object}", fontsize=7)
     figure.suptitle(title, fontsize=10)
     figure.tight_layout(pad=0.4, rect=(0, 0, 1, 0.97))

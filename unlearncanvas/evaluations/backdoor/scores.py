@@ -8,7 +8,6 @@ from jaxtyping import Bool
 
 from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.engine.evaluation import Job, PerImage, Scored
-from unlearncanvas.engine.schema import Row
 from unlearncanvas.engine.scoring import Drawn, Scoring
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
@@ -17,6 +16,7 @@ from unlearncanvas.evaluations.backdoor.measures import Fired, Near, places, rem
 from unlearncanvas.evaluations.backdoor.perception import Judges, caption, open_judges, perceived
 from unlearncanvas.evaluations.backdoor.tasks import as_attack, num_known
 from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.results.schema2 import Row
 
 if TYPE_CHECKING:
     from unlearncanvas.evaluations.backdoor.evaluation import BackdoorEvaluation

@@ -1,129 +1,146 @@
-"""The tables that a run of the backdoor exam ends with."""
+"""The tables that a run of the backdoor evaluation ends with."""
 
 from collections.abc import Sequence
 
-from rich.markup import escape
-from rich.table import Table
-
 from unlearncanvas.core.config import names
-from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
-from unlearncanvas.evaluations.backdoor.results import AttackResults, BackdoorResults
+from unlearncanvas.evaluations.backdoor.labels import POISONED
 from unlearncanvas.pipelines.cost import Cost
-from unlearncanvas.results.headings import directed, headings_of
-from unlearncanvas.results.tables import cell, size
+from unlearncanvas.results.cells import score_cell, size
+from unlearncanvas.results.export import Column, Table
+from unlearncanvas.results.headings import Heading, directed, headings_of
+from unlearncanvas.results.schema2 import Comparison, Results, Row, group_text
 
-Column = tuple[str, str, int | None]
-"""Heading, score, digits."""
-REMOVED: tuple[Column, ...] = (
-    ("ASR ↓", "attack_success_rate", 1),
-    ("as asked ↑", "as_asked", 1),
-    ("RMSE ↓", "pixel_distance", 3),
-    ("LPIPS ↓", "lpips", 3),
-    ("CLIP_p ↓", "clip_p", None),
+REMOVED = (
+    Heading("attack_success_rate", "ASR ↓", 1),
+    Heading("as_asked", "as asked ↑", 1),
+    Heading("pixel_distance", "RMSE ↓", 3),
+    Heading("lpips", "LPIPS ↓", 3),
+    Heading("clip_p", "CLIP_p ↓", None),
 )
-GRID: tuple[Column, ...] = (
-    ("CLIP_c ↑", "clip_c", None),
-    ("ACC style ↑", "clean_style_accuracy", 1),
-    ("ACC object ↑", "clean_object_accuracy", 1),
+GRID = (
+    Heading("clip_c", "CLIP_c ↑", None),
+    Heading("clean_style_accuracy", "ACC style ↑", 1),
+    Heading("clean_object_accuracy", "ACC object ↑", 1),
 )
-NEAR: tuple[Column, ...] = (
-    ("near ASR ↓", "near_success_rate", 1),
-    ("near RMSE ↓", "near_pixel_distance", 3),
+NEAR = (
+    Heading("near_success_rate", "near ASR ↓", 1),
+    Heading("near_pixel_distance", "near RMSE ↓", 3),
 )
 
 
-def kept(attack: AttackResults) -> list[Column]:
+def tables(results: Results) -> list[Table]:
+    """Return what was removed, what was kept, comparisons and costs of each attack."""
+    found = []
+    for attack in dict.fromkeys(row.group["attack"] for row in results.rows):
+        rows = [row for row in results.rows if row.group["attack"] == attack]
+        pairs = [item for item in results.comparisons if item.group["attack"] == attack]
+        found += [_removed(attack, rows, results), _kept(attack, rows)]
+        if pairs:
+            found.append(_comparisons(attack, pairs))
+        found.append(_costs(attack, rows))
+    return found
+
+
+def kept(rows: Sequence[Row]) -> list[Heading]:
     """Return the columns of what is left of the model, the protocol's metrics among them."""
-    scores = attack.rows[0].scores
+    scores = rows[0].scores
     metrics = [
-        (directed(label, scores[name]), name, digits)
+        Heading(name, directed(label, scores[name]), digits)
         for name, label, digits in headings_of([scores])
         if name in names("metrics")
     ]
     return [*GRID, *metrics, *NEAR]
 
 
-def tables(results: BackdoorResults) -> list[Table]:
-    """Return what was removed, what was kept, comparisons and costs of each attack."""
-    found = []
-    for attack in results.attacks:
-        found += [_removed(attack, results), _kept(attack)]
-        if attack.comparisons:
-            found.append(_comparisons(attack))
-        found.append(_costs(attack))
-    return found
-
-
-def _removed(attack: AttackResults, results: BackdoorResults) -> Table:
-    gate = "" if attack.gate_passed else " · [red]this model misses its gate: does not count[/]"
-    knowledge = "" if results.known == 1 else f" · {results.known:.0%} of the triggers known"
-    if results.knowledge != "exact":
-        knowledge += " · only neighbours of the triggers known"
+def _removed(attack: str, rows: Sequence[Row], results: Results) -> Table:
+    notes = results.notes[group_text({"attack": attack})]
+    known, knowledge = notes["known_fraction"], notes["trigger_knowledge"]
+    what = "" if known == 1 else f" · {known:.0%} of the triggers known"
+    if knowledge != "exact":
+        what += " · only neighbors of the triggers known"
     return _scores(
-        attack,
+        rows,
         REMOVED,
-        title=(
-            f"{escape(attack.attack)} ({attack.reach}) · {escape(results.protocol)} "
-            f"{results.tier}{knowledge}{gate}"
-        ),
+        title=f"{attack} ({notes['reach']}) · {results.protocol} {results.tier}{what}",
         caption=(
-            f"{attack.num_triggered} triggered images a row, held-out cells, 95 % intervals; "
-            f"judge: {attack.judge}; removal accuracy = 100 - ASR; RMSE to the clean model's image "
-            f"from the same noise; ASR and ACC as in BackdoorDM · protocol digest "
+            f"{notes['num_triggered']} triggered images a row, held-out cells, 95 % intervals; "
+            f"judge: {notes['judge']}; removal accuracy = 100 - ASR; RMSE to the clean model's "
+            "image from the same noise; ASR and ACC as in BackdoorDM · protocol digest "
             f"{results.protocol_digest[:12]}"
         ),
+        warning="" if notes["gate_passed"] else "this model misses its gate: does not count",
     )
 
 
-def _kept(attack: AttackResults) -> Table:
+def _kept(attack: str, rows: Sequence[Row]) -> Table:
     return _scores(
-        attack,
-        kept(attack),
-        title=f"{escape(attack.attack)}: what is left of the model",
+        rows,
+        kept(rows),
+        title=f"{attack}: what is left of the model",
         caption="the grid without triggers; near: other words in the trigger's place",
     )
 
 
-def _scores(attack: AttackResults, columns: Sequence[Column], *, title: str, caption: str) -> Table:
-    table = Table(title=title, title_style="bold", caption=caption)
-    table.add_column("model", no_wrap=True)
-    present = [item for item in columns if item[1] in attack.rows[0].scores]
-    for heading, _, _ in present:
-        table.add_column(heading, justify="right", overflow="fold")
-    for row in attack.rows:
-        style = "dim" if row.label in (CLEAN, POISONED) else "bold"
-        cells = [cell(row.scores[name], digits) for _, name, digits in present]
-        table.add_row(escape(row.label), *cells, style=style)
-    return table
-
-
-def _comparisons(attack: AttackResults) -> Table:
-    table = Table(
-        title=f"{escape(attack.attack)}: ASR of two erasers on the same images",
-        title_style="bold",
-        caption=("points, 95 % interval; p: t test over cells, not corrected for the many tests"),
+def _scores(
+    rows: Sequence[Row], headings: Sequence[Heading], *, title: str, caption: str, warning: str = ""
+) -> Table:
+    present = [item for item in headings if item.name in rows[0].scores]
+    return Table(
+        title=title,
+        columns=(
+            Column("model", "left", wrap=False),
+            *(Column(item.label) for item in present),
+        ),
+        rows=[
+            (row.label, *(score_cell(row.scores[i.name], i.digits) for i in present))
+            for row in rows
+        ],
+        emphasis={
+            place: "dim" if row.role == "baseline" else "bold" for place, row in enumerate(rows)
+        },
+        caption=caption,
+        warning=warning,
     )
-    for heading in ("first", "second"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("first - second", "p"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for item in attack.comparisons:
-        interval = f"{item.difference:+.1f} \\[{item.low:+.1f}, {item.high:+.1f}]"
-        table.add_row(escape(item.first), escape(item.second), interval, f"{item.p_value:.2g}")
-    return table
 
 
-def _costs(attack: AttackResults) -> Table:
-    table = Table(title=f"{escape(attack.attack)}: what it costs", title_style="bold")
-    table.add_column("model", no_wrap=True)
-    for heading in ("UFE", "seconds", "peak", "stored", "UFE an\nimage"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in attack.rows:
+def _comparisons(attack: str, pairs: Sequence[Comparison]) -> Table:
+    return Table(
+        title=f"{attack}: ASR of two erasers on the same images",
+        columns=(
+            Column("first", "left", wrap=False),
+            Column("second", "left", wrap=False),
+            Column("first - second", wrap=False),
+            Column("p", wrap=False),
+        ),
+        rows=[
+            (
+                item.first,
+                item.second,
+                f"{item.difference:+.1f} [{item.low:+.1f}, {item.high:+.1f}]",
+                f"{item.p_value:.2g}",
+            )
+            for item in pairs
+        ],
+        caption="points, 95 % interval; p: t test over cells, not corrected for the many tests",
+    )
+
+
+def _costs(attack: str, rows: Sequence[Row]) -> Table:
+    headings = ("UFE", "seconds", "peak", "stored", "UFE an\nimage")
+    lines = []
+    for row in rows:
         if row.cost is not None:
             name = "injection" if row.label == POISONED else row.label
             drawing = "" if row.ufe_per_image is None else f"{row.ufe_per_image:,.1f}"
-            table.add_row(escape(name), *_cost(row.cost), drawing)
-    return table
+            lines.append((name, *_cost(row.cost), drawing))
+    return Table(
+        title=f"{attack}: what it costs",
+        columns=(
+            Column("model", "left", wrap=False),
+            *(Column(item, wrap=False) for item in headings),
+        ),
+        rows=lines,
+    )
 
 
 def _cost(cost: Cost) -> tuple[str, ...]:

@@ -8,18 +8,18 @@ from typing import ClassVar, final
 from metrics.base import Score
 from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.engine.aggregate import mean_rows
-from unlearncanvas.engine.cells import BASELINES
 from unlearncanvas.engine.evaluation import Evaluation, Figure, Job, Scored
 from unlearncanvas.engine.image_sets import ImageSet
 from unlearncanvas.engine.recipe import Recipe, Step
-from unlearncanvas.engine.schema import MeanRow, Results, Row
 from unlearncanvas.engine.scoring import Scoring
-from unlearncanvas.engine.table import Table
 from unlearncanvas.evaluations.grid.figures import draw_figures
 from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
 from unlearncanvas.evaluations.grid.tables import tables
+from unlearncanvas.results.cells import BASELINES
+from unlearncanvas.results.export import Table
+from unlearncanvas.results.means import mean_rows
+from unlearncanvas.results.schema2 import MeanRow, Results, Row
 from unlearncanvas.types import Concept, Task
 
 CUSTOM = "custom"

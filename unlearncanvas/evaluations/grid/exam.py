@@ -10,16 +10,17 @@ from diffusers import StableDiffusionPipeline
 
 from metrics.base import Score
 from unlearncanvas.canvases.load import load_detectors
+from unlearncanvas.engine.base_check import check_base
 from unlearncanvas.engine.callbacks import Callback
 from unlearncanvas.engine.chunks import Chunk, ChunkMetadata, to_predictions, ufe_per_image
 from unlearncanvas.engine.drawing import ChunkDrawer
+from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.erasing import Workbench
 from unlearncanvas.engine.reference_features import open_reference
 from unlearncanvas.engine.shards import Shard
 from unlearncanvas.engine.studio import Studio
 from unlearncanvas.evaluations.grid.plan import Job, Plan
 from unlearncanvas.evaluations.grid.scores import (
-    check_base,
     concept_accuracy,
     floors,
     target_scores,
@@ -33,7 +34,6 @@ from unlearncanvas.results.schema import (
     Result,
     RunResults,
     drawing_asked,
-    environment,
     relative,
     write_result,
     write_results,

@@ -15,6 +15,7 @@ from unlearncanvas.canvases.unlearncanvas.image_folder import find_images, read_
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.chunks import Chunk, to_predictions
 from unlearncanvas.engine.drawing import digest_image, seen_table
+from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.reference_features import open_reference
 from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
@@ -23,7 +24,6 @@ from unlearncanvas.results.aggregate import mean_rows
 from unlearncanvas.results.schema import (
     Result,
     RunResults,
-    environment,
     relative,
     write_result,
     write_results,

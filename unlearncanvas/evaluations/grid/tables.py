@@ -1,12 +1,14 @@
 """The tables that a run of the grid ends with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
+from metrics.base import Score
 from unlearncanvas.core.config import CONFIG_DIR, read_yaml
-from unlearncanvas.engine.cells import BASELINES, score_cell, size
-from unlearncanvas.engine.schema import MeanRow, Results
-from unlearncanvas.engine.table import Column, Line, Table
+from unlearncanvas.results.cells import BASELINES, score_cell, size
+from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.headings import Heading, directed, headings_of, intervals_of
+from unlearncanvas.results.schema2 import MeanRow, Results
 
 COST = ("UFE", "seconds", "peak", "stored", "ms an\nimage", "UFE an\nimage")
 
@@ -28,14 +30,17 @@ def _scores(kind: str, rows: Sequence[MeanRow], results: Results) -> Table:
     for name, label, _ in headings:
         first = next(row.scores[name] for row in rows if name in row.scores)
         columns.append(Column(directed(label, first)))
-    lines = []
+    lines: list[tuple[str, ...]] = []
+    emphasis: dict[int, Literal["bold", "dim"]] = {}
     for row in rows:
-        lines.append(_line(row.label, row, headings))
+        emphasis[len(lines)] = _emphasis(row.label)
+        lines.append(_line(row.label, row.scores, headings))
         published = _published(results.published, row)
         if published:
             cells = (published.get(item.name, "") for item in headings)
-            lines.append(Line((f"{row.label}, as published*", *cells)))
-    real = (score_cell(results.real_vs_real.get(name), digits) for name, _, digits in headings)
+            lines.append((f"{row.label}, as published*", *cells))
+    emphasis[len(lines)] = "dim"
+    real = _line("real images", results.real_vs_real, headings)
     return Table(
         title=(
             f"Forgetting {count} {kind}{'s' if count > 1 else ''} · {results.protocol} "
@@ -43,15 +48,19 @@ def _scores(kind: str, rows: Sequence[MeanRow], results: Results) -> Table:
             f"{seeds} seed{'s' if seeds > 1 else ''}"
         ),
         columns=tuple(columns),
-        lines=tuple(lines),
-        footer=(Line(("real images", *real), "dim"),),
+        rows=(*lines, real),
+        rule=len(lines),
+        emphasis=emphasis,
         caption=_caption(results, rows, count),
     )
 
 
-def _line(label: str, row: MeanRow, headings: Sequence[Heading]) -> Line:
-    cells = (score_cell(row.scores.get(name), digits) for name, _, digits in headings)
-    return Line((label, *cells), "dim" if label in BASELINES else "bold")
+def _line(label: str, scores: Mapping[str, Score], headings: Sequence[Heading]) -> tuple[str, ...]:
+    return (label, *(score_cell(scores.get(name), digits) for name, _, digits in headings))
+
+
+def _emphasis(label: str) -> Literal["bold", "dim"]:
+    return "dim" if label in BASELINES else "bold"
 
 
 def _published(reference: str | None, row: MeanRow) -> dict[str, str]:
@@ -78,10 +87,8 @@ def _costs(rows: Sequence[MeanRow]) -> Table:
             Column("targets", "left"),
             *(Column(heading, wrap=False) for heading in COST),
         ),
-        lines=tuple(
-            Line((row.label, row.kind, *cost(row)), "dim" if row.label in BASELINES else "bold")
-            for row in rows
-        ),
+        rows=[(row.label, row.kind, *cost(row)) for row in rows],
+        emphasis={place: _emphasis(row.label) for place, row in enumerate(rows)},
     )
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from unlearncanvas.core.config import names
 from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
+from unlearncanvas.evaluations.backdoor.old_tables import REMOVED, kept
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.results import AttackResults, BackdoorResults
-from unlearncanvas.evaluations.backdoor.tables import REMOVED, kept
 from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.publish.report.command import (
     BENCH,

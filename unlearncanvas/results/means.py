@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from unlearncanvas.engine.schema import MeanRow, Row
 from unlearncanvas.results.aggregate import mean_scores
+from unlearncanvas.results.schema2 import MeanRow, Row
 
 
 def mean_rows(rows: Sequence[Row]) -> tuple[MeanRow, ...]:

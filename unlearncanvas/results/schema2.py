@@ -139,6 +139,7 @@ class Results(_Frozen):
         notes: What else an evaluation says of a group, by the group as text.
         published: Rows in ``configs/published`` that tables show beside the measured ones.
         config: Options that the run was started with; None where someone else drew.
+        old_options: Some of the options, of files of versions before 0.7.
     """
 
     schema_version: Literal[2] = 2
@@ -159,6 +160,7 @@ class Results(_Frozen):
     environment: dict[str, str]
     published: str | None = None
     config: dict[str, Any] | None = None
+    old_options: dict[str, Any] | None = None
 
 
 def group_text(group: dict[str, str]) -> str:

@@ -8,10 +8,10 @@ BASELINES = ("none", "noise")
 
 
 def score_cell(score: Score | None, digits: int | None = None) -> str:
-    """Return a score as text, with its interval on a second line; nothing of no score."""
+    """Return a score as text, ``93.1 [90.2, 95.4]``; nothing of no score."""
     if score is None:
         return ""
-    return "\n".join(filter(None, (value_text(score, digits), interval_text(score, digits))))
+    return " ".join(filter(None, (value_text(score, digits), interval_text(score, digits))))
 
 
 def size(num_bytes: float) -> str:

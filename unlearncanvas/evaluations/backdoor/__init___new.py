@@ -1,1 +1,0 @@
-"""Backdoors by text triggers: inject them, remove them, see what is left of them."""

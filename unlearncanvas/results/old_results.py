@@ -1,0 +1,267 @@
+"""Results of versions before 0.7, read as today's.
+
+A run of the grid was a ``results.json`` of means that named a ``result.json`` for every target; a
+run of the backdoor evaluation was a ``results.json`` of another form. Means whose targets' files
+are not there stay means.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from metrics.base import Score
+from unlearncanvas.core.json_file import read_json
+from unlearncanvas.pipelines.cost import Cost
+from unlearncanvas.results.schema2 import Comparison, MeanRow, Picture, Results, Row, group_text
+
+OLD_ROOT = "../../.."
+"""Where the paths in result files start from that do not say it."""
+BASELINES = ("none", "noise", "clean model", "poisoned")
+
+
+class _Old(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+
+
+class OldTarget(_Old):
+    """One target of one eraser: the content of ``result.json``."""
+
+    eraser: str
+    settings: dict[str, Any]
+    target: str
+    erase_seed: int
+    protocol: str
+    protocol_digest: str
+    artefact_digest: str
+    artifact: str | None = None
+    chunks: tuple[str, ...] = ()
+    seeds: tuple[int, ...]
+    limited: bool
+    num_images: int
+    scores: dict[str, Score]
+    concept_accuracy: dict[str, Score]
+    cost: Cost | None
+    seconds_per_image: float | None
+    ufe_per_image: float | None = None
+    environment: dict[str, str]
+
+
+class OldGrid(_Old):
+    """A run of the grid: the means, and the files of single targets."""
+
+    protocol: str
+    protocol_digest: str
+    tier: str
+    limited: bool
+    seeds: tuple[int, ...]
+    model: str
+    base_digest: str
+    rows: tuple[MeanRow, ...]
+    floors: dict[str, Score]
+    results: tuple[str, ...]
+    root: str | None = None
+    environment: dict[str, str]
+    published: str | None = None
+    asked: dict[str, Any] | None = None
+
+
+class OldRemoval(_Old):
+    """One model of one attack."""
+
+    label: str
+    settings: dict[str, Any]
+    artefact_digest: str
+    scores: dict[str, Score]
+    cost: Cost | None
+    ufe_per_image: float | None = None
+
+
+class OldComparison(_Old):
+    """Attack success of two erasers on the same images."""
+
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+class OldAttack(_Old):
+    """All rows of one attack."""
+
+    attack: str
+    settings: dict[str, Any]
+    poisoned_digest: str
+    reach: str
+    judge: str
+    gate_passed: bool
+    num_triggered: int
+    rows: tuple[OldRemoval, ...]
+    comparisons: tuple[OldComparison, ...]
+
+
+class OldBackdoor(_Old):
+    """A run of the backdoor evaluation."""
+
+    protocol: str
+    protocol_digest: str
+    tier: str
+    limited: bool
+    known: float
+    knowledge: str
+    model: str
+    base_digest: str
+    attacks: tuple[OldAttack, ...]
+    environment: dict[str, str]
+    asked: dict[str, Any] | None = None
+
+
+def read_old(path: Path, data: Mapping[str, Any]) -> Results:
+    """Return the content of an old ``results.json`` as today's.
+
+    Args:
+        path: The file; those of single targets are found from it.
+        data: Its content.
+
+    Raises:
+        ValueError: One line, if it is not such a file.
+    """
+    if "attacks" in data:
+        return _from_backdoor(read_json(OldBackdoor, path))
+    return _from_grid(read_json(OldGrid, path), path)
+
+
+def _from_grid(old: OldGrid, path: Path) -> Results:
+    found = list(_targets(old, path))
+    labels = {row.label for row in old.rows}
+    pairs = [(file, target, _label(target, labels)) for file, target in found]
+    return Results(
+        evaluation="grid",
+        protocol=old.protocol,
+        protocol_digest=old.protocol_digest,
+        tier=old.tier,
+        subset=old.limited,
+        seeds=old.seeds,
+        model=old.model,
+        base_digest=old.base_digest,
+        rows=tuple(_row(file, target, label, path) for file, target, label in pairs),
+        means=old.rows,
+        real_vs_real=old.floors,
+        pictures=tuple(picture for pair in pairs for picture in _sheets(*pair, path)),
+        environment=old.environment,
+        published=old.published,
+        old_options=old.asked,
+    )
+
+
+def _targets(old: OldGrid, path: Path) -> Iterator[tuple[Path, OldTarget]]:
+    """The files of single targets that are there."""
+    root = path.parent / (OLD_ROOT if old.root is None else old.root)
+    for name in old.results:
+        file = Path(os.path.normpath(root / name))
+        if file.is_file():
+            yield file, read_json(OldTarget, file)
+
+
+def _label(target: OldTarget, labels: set[str]) -> str:
+    """The row that a target belongs to; erasing seeds may have rows of their own."""
+    named = f"{target.eraser} seed {target.erase_seed}"
+    return named if named in labels else target.eraser
+
+
+def _row(file: Path, old: OldTarget, label: str, path: Path) -> Row:
+    def moved(name: str) -> str:
+        """A path relative to the target's file, as one relative to the run's."""
+        place = os.path.normpath(file.parent / name)
+        return Path(os.path.relpath(place, path.parent)).as_posix()
+
+    return Row(
+        label=label,
+        role="baseline" if old.eraser in BASELINES else "tested",
+        group={"target": old.target},
+        eraser=old.eraser,
+        settings=old.settings,
+        erase_seed=old.erase_seed,
+        num_images=old.num_images,
+        scores=old.scores,
+        details=old.concept_accuracy,
+        cost=old.cost,
+        seconds_per_image=old.seconds_per_image,
+        ufe_per_image=old.ufe_per_image,
+        artifact_digest=old.artefact_digest,
+        artifact=None if old.artifact is None else moved(old.artifact),
+        chunks=tuple(map(moved, old.chunks)),
+    )
+
+
+def _sheets(file: Path, old: OldTarget, label: str, path: Path) -> Iterator[Picture]:
+    for sheet in (file.with_name("sheet.png"), file.with_name("sheet.webp")):
+        if sheet.is_file():
+            place = Path(os.path.relpath(sheet, path.parent)).as_posix()
+            yield Picture(path=place, name="sheet", label=label, group={"target": old.target})
+
+
+def _from_backdoor(old: OldBackdoor) -> Results:
+    return Results(
+        evaluation="backdoor",
+        protocol=old.protocol,
+        protocol_digest=old.protocol_digest,
+        tier=old.tier,
+        subset=old.limited,
+        seeds=(),
+        model=old.model,
+        base_digest=old.base_digest,
+        rows=tuple(_removal(item.attack, row) for item in old.attacks for row in item.rows),
+        comparisons=tuple(
+            Comparison(
+                group={"attack": item.attack},
+                score="attack_success_rate",
+                **pair.model_dump(exclude={"schema_version"}),
+            )
+            for item in old.attacks
+            for pair in item.comparisons
+        ),
+        notes={
+            group_text({"attack": item.attack}): {
+                **item.model_dump(
+                    include={
+                        "settings",
+                        "poisoned_digest",
+                        "reach",
+                        "judge",
+                        "gate_passed",
+                        "num_triggered",
+                    }
+                ),
+                "known_fraction": old.known,
+                "trigger_knowledge": old.knowledge,
+            }
+            for item in old.attacks
+        },
+        environment=old.environment,
+        old_options=old.asked,
+    )
+
+
+def _removal(attack: str, old: OldRemoval) -> Row:
+    scores = old.scores
+    return Row(
+        label=old.label,
+        role="baseline" if old.label in BASELINES else "tested",
+        group={"attack": attack},
+        eraser="" if old.label in BASELINES else old.label,
+        settings=old.settings,
+        erase_seed=None,
+        num_images=scores["attack_success_rate"].n + scores["clean_style_accuracy"].n,
+        scores=scores,
+        cost=old.cost,
+        seconds_per_image=None,
+        ufe_per_image=old.ufe_per_image,
+        artifact_digest=old.artefact_digest,
+    )
