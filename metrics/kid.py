@@ -30,8 +30,9 @@ class KernelDistance(Metric):
     """Kernel distance between the generated and the real images of the retained cells.
 
     Attributes:
-        subset_size: Images per subset and side, >= 2.
-        num_subsets: Number of subsets, drawn with a fixed seed.
+        subset_size: Images per subset and side, >= 2. Without a default: protocol digests are over
+            the value in the metric's config.
+        num_subsets: Number of subsets, drawn with a fixed seed; likewise.
     """
 
     heading: ClassVar[str] = "KID x1000"
