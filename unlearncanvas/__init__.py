@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from unlearncanvas.api import evaluate as evaluate
     from unlearncanvas.pipelines.artifacts import load_erased as load_erased
 
-__all__ = ["load_erased"]
+__all__ = ["evaluate", "load_erased"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +18,10 @@ def __getattr__(name: str) -> Any:
         from unlearncanvas.pipelines.artifacts import load_erased
 
         return load_erased
+    if name == "evaluate":
+        from unlearncanvas.api import evaluate
+
+        return evaluate
     raise AttributeError(f"module 'unlearncanvas' has no attribute {name!r}")
 
 

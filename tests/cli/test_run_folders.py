@@ -7,20 +7,17 @@ from pathlib import Path
 import pytest
 
 from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
-from unlearncanvas.engine.options import make_plan, pick_device
+from unlearncanvas.engine.options import make_plan
 from unlearncanvas.publish.report.collect import collect
+from unlearncanvas.results.run_config import read_options
 
 DOCS = Path(__file__).parents[2] / "docs" / "results"
 
 
 def folders(**changes):
     """The run folder, and the folders of all results, of a plan."""
-    asked = {
-        "erasers": ["uce"], "protocol": "mini", "model": None, "tier": "smoke", "targets": None,
-        "seeds": None, "erase_seeds": None, "settings": [], "device": "cpu", "dtype": "float32",
-        "batch_size": None, "out": Path("runs"), "keep_images": False,
-    }  # fmt: skip
-    plan = make_plan(**(asked | changes))
+    asked = {"erasers": ["uce"], "tier": "smoke", "device": "cpu", "dtype": "float32"}
+    plan = make_plan(read_options(asked | changes))
     places = {plan.result_folder(job, target) for job in plan.jobs() for target in job.targets}
     return {plan.run_folder()} | places
 
@@ -50,12 +47,8 @@ def test_parts_of_ones_own_have_folders_of_their_own():
 
 def test_a_backdoor_run_on_another_base_model_or_batch_has_another_folder():
     def folder(**changes):
-        asked = {
-            "erasers": ["skd"], "protocol": "backdoor", "tier": "smoke", "attacks": [],
-            "settings": [], "known": 1.0, "knowledge": "exact", "device": pick_device("cpu"),
-            "dtype": "float32", "out": Path("runs"),
-        }  # fmt: skip
-        return make_backdoor_plan(**(asked | changes)).run_folder()
+        asked = {"erasers": ["skd"], "protocol": "backdoor", "tier": "smoke", "device": "cpu"}
+        return make_backdoor_plan(read_options(asked | changes)).run_folder()
 
     assert len({folder(), folder(model="elsewhere"), folder(batch_size=3)}) == 3
 

@@ -7,14 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 
-from unlearncanvas.cli.app import with_default
-from unlearncanvas.cli.bench import app
+from tests.fixtures.arguments import from_arguments
 from unlearncanvas.cli.main import app as cli_app
 from unlearncanvas.core.config import choose, names
 from unlearncanvas.engine.shards import Shard
+from unlearncanvas.results.run_config import read_options
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -34,10 +33,9 @@ def test_there_is_one_of_each():
 
 @pytest.mark.parametrize("line", commands())
 def test_the_bench_command_takes_it(line):
-    arguments = with_default(shlex.split(line), "--ray", "local")
-    options = typer.main.get_command(app).make_context("bench", arguments).params
-    choose("protocol", options["protocol"], names("protocols"))
-    for eraser in options["eraser"]:
+    config = read_options(from_arguments(shlex.split(line)))
+    choose("protocol", config.protocol, names("protocols"))
+    for eraser in config.erasers:
         choose("eraser", eraser, names("erasers"))
 
 

@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import typer
 
+from tests.fixtures.arguments import from_arguments
 from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
-from unlearncanvas.cli.bench import app
 from unlearncanvas.cli.main import app as cli_app
 from unlearncanvas.core.config import find_config, import_class, names, read_yaml
-from unlearncanvas.engine.options import make_plan, pick_device, split
+from unlearncanvas.engine.options import make_plan
 from unlearncanvas.evaluations.backdoor.protocol import is_backdoor
 from unlearncanvas.evaluations.grid.protocol import load_protocol
+from unlearncanvas.results.run_config import read_options
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -32,21 +33,12 @@ def test_there_are_commands():
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_bench_commands_make_a_plan(line):
-    command = typer.main.get_command(app)
-    options = command.make_context("bench", shlex.split(line)[3:]).params
-    erasers, settings = options["eraser"], options["settings"] or []
-    if is_backdoor(options["protocol"]):
-        same = {key: options[key] for key in ("protocol", "tier", "known", "knowledge", "out")}
-        removal = make_backdoor_plan(
-            erasers=erasers, settings=settings, attacks=split(options["targets"], "--targets"),
-            device=pick_device("cpu"), **same,
-        )  # fmt: skip
-        assert removal.num_images() > 0
-        return
-    others = {"dry_run", "track", "wandb", "wandb_args", "known", "knowledge", "eraser", "settings"}
-    others |= {"detectors", "dataset", "inception", "shard", "ray"}
-    rest = {key: value for key, value in options.items() if key not in others}
-    assert make_plan(erasers=erasers, settings=settings, **rest).jobs()
+    options = {**from_arguments(shlex.split(line)[3:]), "device": "cpu"}
+    for folder in ("detectors", "dataset", "inception"):
+        options.pop(folder, None)
+    config = read_options(options)
+    plan = (make_backdoor_plan if is_backdoor(config.protocol) else make_plan)(config)
+    assert plan.num_images() > 0
 
 
 @pytest.mark.parametrize("line", sorted(set(OURS)))

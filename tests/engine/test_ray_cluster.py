@@ -13,11 +13,12 @@ import torch
 
 from tests.fixtures.small_exam import ESD_SETTINGS, bench, numbers, write_protocol
 from unlearncanvas.cli.app import with_default
-from unlearncanvas.core.config import find_config, read_yaml
+from unlearncanvas.core.config import find_config, parse_overrides, read_yaml
 from unlearncanvas.engine.callbacks import NullCallback
 from unlearncanvas.engine.options import make_plan
 from unlearncanvas.engine.ray_cluster import Driver, Work, _exam_of
 from unlearncanvas.evaluations.grid.exam import Exam
+from unlearncanvas.results.run_config import RunConfig
 
 pytest.importorskip("ray")
 quiet = pytest.mark.filterwarnings("ignore::Warning")  # Ray's own, many
@@ -33,11 +34,10 @@ def test_the_option_may_stand_alone():
 
 def test_a_node_needs_the_version_of_an_eraser_not_its_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    protocol = str(write_protocol(tmp_path))
     plan = make_plan(
-        erasers=["esd"], protocol=str(write_protocol(tmp_path)), model=None, tier=None,
-        targets=None, seeds=None, erase_seeds=None, settings=[], device="cpu", dtype=None,
-        batch_size=None, out=tmp_path / "runs", keep_images=False,
-    )  # fmt: skip
+        RunConfig(erasers=("esd",), protocol=protocol, device="cpu", out=tmp_path / "runs")
+    )
 
     def sent(**changes):
         return pickle.dumps(replace(plan, erasers=(replace(plan.erasers[-1], **changes),)))
@@ -49,10 +49,15 @@ def test_a_node_needs_the_version_of_an_eraser_not_its_bytes(tmp_path, monkeypat
 
 def driver(protocol, out, eraser, settings=(), targets=None, **others):
     plan = make_plan(
-        erasers=[eraser], protocol=str(protocol), model=None, tier=None, targets=targets,
-        seeds=None, erase_seeds=None, settings=list(settings), device="cpu", dtype=None,
-        batch_size=None, out=out, keep_images=False,
-    )  # fmt: skip
+        RunConfig(
+            erasers=(eraser,),
+            protocol=str(protocol),
+            targets=targets,
+            settings=parse_overrides(settings),
+            device="cpu",
+            out=out,
+        )
+    )
     plan.run_folder().mkdir(parents=True)
     return Driver(exam=Exam(plan=plan, callback=NullCallback()), **others)
 

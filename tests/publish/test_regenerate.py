@@ -5,42 +5,33 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
 from tests.fixtures import small_backdoor_exam
+from tests.fixtures.arguments import from_arguments
 from tests.fixtures.in_process import run
 from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
-from unlearncanvas.canvases.sources import SHIPPED
 from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
-from unlearncanvas.cli.bench import app
-from unlearncanvas.core.config import parse_overrides
-from unlearncanvas.engine.options import make_plan, pick_device
+from unlearncanvas.engine.options import make_plan
+from unlearncanvas.engine.run_flags import to_flags
 from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
-from unlearncanvas.publish.report.attacks import commands_of
+from unlearncanvas.publish.report.attacks import attack_command
 from unlearncanvas.publish.report.collect import collect
-from unlearncanvas.publish.report.command import set_options
+from unlearncanvas.publish.report.command import command_of
+from unlearncanvas.results.run_config import RunConfig, read_options
 
 DOCS = Path(__file__).parents[2] / "docs" / "results"
 
 
-def options_of(command):
+def config_of(command):
     words = shlex.split(command)
     assert words[:3] == ["python", "-m", "unlearncanvas.bench"]
-    context = typer.main.get_command(app).make_context("bench", words[3:])
-    return dict(context.params)
+    config = read_options(from_arguments(words[3:]))
+    assert command_of(config) == command
+    return config
 
 
 def plan_of(command):
-    asked = options_of(command)
-    return make_plan(
-        **{key: asked[key] for key in (
-            "protocol", "model", "tier", "targets", "seeds", "erase_seeds", "device", "dtype",
-            "optimize", "keep_images", "artifacts", "skip_base_check",
-        )},
-        erasers=asked["eraser"], settings=asked["settings"] or [], out=Path(asked["out"]),
-        batch_size=None if asked["batch_size"] is None else int(asked["batch_size"]),
-        sources=SHIPPED,
-    )  # fmt: skip
+    return make_plan(config_of(command))
 
 
 @pytest.mark.slow
@@ -75,7 +66,7 @@ def test_the_command_of_a_row_makes_its_plan_again(tmp_path, monkeypatch, option
         assert {job.task.seed for job in jobs} == {first.erase_seed}
         assert json.loads(json.dumps(jobs[0].eraser.settings)) == first.settings
         (folder,) = {entry.files[first.target].parents[2]}
-        assert plan.artifacts == board.run.asked.artifacts
+        assert plan.artifacts == board.run.config.artifacts
         if label != "hooking":
             assert plan.eraser_folder(jobs[0].eraser).name == folder.name
 
@@ -98,14 +89,7 @@ def test_the_commands_of_an_attack_make_its_plan_again(tmp_path, monkeypatch):
     assert len(found) == 2
     for results in found:
         (row,) = results.attacks[0].rows[2:]
-        (command,) = commands_of(results, results.attacks[0])
-        asked = options_of(command)
-        plan = make_backdoor_plan(
-            erasers=asked["eraser"], protocol=asked["protocol"], tier=asked["tier"],
-            attacks=[asked["targets"]], settings=asked["settings"], known=asked["known"],
-            knowledge=asked["knowledge"], device=pick_device(asked["device"]), out=tmp_path,
-            model=asked["model"], dtype=asked["dtype"], batch_size=int(asked["batch_size"]),
-        )  # fmt: skip
+        plan = make_backdoor_plan(config_of(attack_command(results, results.attacks[0])))
         assert plan.whole.digest == results.protocol_digest
         assert json.loads(json.dumps(plan.erasers[0].settings)) == row.settings
         assert [item.name for item in plan.attacks] == [results.attacks[0].attack]
@@ -116,12 +100,13 @@ def test_settings_are_written_as_they_are_read():
         "none": None, "flag": True, "text": "null", "number": "1e-5", "small": 1e-5, "empty": "",
         "words": ["calm", "yes", "a, b"], "prompt": "{words} Style: 'x'", "nested": {"a": [None]},
     }  # fmt: skip
-    words = shlex.split(shlex.join(set_options(settings)))
-    assert words[::2] == ["--set"] * len(settings)
-    assert parse_overrides(words[1::2]) == settings
+    config = RunConfig(erasers=("esd",), settings=settings)
+    words = shlex.split(shlex.join(to_flags(config)))
+    assert words[2::2] == ["--set"] * len(settings)
+    assert read_options(from_arguments(words)) == config
 
 
-def test_erasers_of_different_settings_have_commands_of_their_own():
+def test_a_setting_is_that_of_its_eraser():
     results = read_backdoor_results(DOCS / "backdoor-evil-edit.json")
     (attack,) = results.attacks
     rows = [
@@ -130,10 +115,11 @@ def test_erasers_of_different_settings_have_commands_of_their_own():
         else row
         for row in attack.rows
     ]
-    commands = commands_of(results, attack.model_copy(update={"rows": tuple(rows)}))
-    (own,) = [command for command in commands if "--set steps=7" in command]
-    assert own.count("--eraser") == 1
-    assert "--eraser skd --set steps=7" in own
+    command = attack_command(results, attack.model_copy(update={"rows": tuple(rows)}))
+    assert command.count("--eraser") == len(rows) - 2
+    assert "--set skd.steps=7" in command
+    assert command.count("steps=7") == 1
+    assert attack_command(results, attack.model_copy(update={"rows": attack.rows[:2]})) == ""
 
 
 @pytest.mark.parametrize(
@@ -145,7 +131,7 @@ def test_commands_for_the_results_in_the_docs_parse(path):
     found = collect([path])
     for board in found.boards:
         for entry in board.entries.values():
-            assert options_of(entry.command)["eraser"]
+            assert config_of(entry.command).erasers
             if board.run.protocol == "mini-f32":  # a file that is not shipped
                 continue
             plan = plan_of(entry.command)
@@ -155,5 +141,4 @@ def test_commands_for_the_results_in_the_docs_parse(path):
             }
     for item in found.backdoors:
         for attack in item.results.attacks:
-            for command in commands_of(item.results, attack):
-                assert options_of(command)["eraser"]
+            assert config_of(attack_command(item.results, attack)).erasers

@@ -10,7 +10,7 @@ from erasers.esd import ESD
 from tests.fixtures.in_process import run
 from unlearncanvas.canvases.unlearncanvas.vit_detector import ViTDetector
 from unlearncanvas.engine.batch_size import largest_batch
-from unlearncanvas.engine.options import read_batch_size
+from unlearncanvas.engine.options import fitting_batch_size
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.artifacts import tensors_of
 from unlearncanvas.pipelines.sampling import Request
@@ -88,15 +88,9 @@ def test_the_batch_is_halved_until_it_fits(pipe, room):
     assert tried == [32, 16, 8, 4]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("many", "an integer >= 1 or auto"), ("0", "an integer >= 1"), ("auto", "leave it out")],
-)
-def test_a_batch_size_that_cannot_be(text, message):
-    with pytest.raises(ValueError, match=message):
-        read_batch_size(text, "mini", None, torch.device("cpu"), None)
-    assert read_batch_size("16", "mini", None, torch.device("cpu"), None) == 16
-    assert read_batch_size(None, "mini", None, torch.device("cpu"), None) is None
+def test_a_processor_has_no_memory_to_fill():
+    with pytest.raises(ValueError, match=r"batch_size auto fills a GPU's memory, .* leave it out"):
+        fitting_batch_size(load_protocol("mini"), "minicanvas", torch.device("cpu"))
 
 
 def test_the_classifiers_stand_in_for_the_releases(tmp_path):

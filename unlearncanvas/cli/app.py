@@ -12,7 +12,12 @@ from rich.logging import RichHandler
 from unlearncanvas.core.config import one_line
 
 console = Console(emoji=False)
-RENAMED = {"--any-base": "--skip-base-check", "--artefacts": "--artifacts"}
+RENAMED = {
+    "--any-base": "--skip-base-check",
+    "--artefacts": "--artifacts",
+    "--known": "--known-fraction",
+    "--knowledge": "--trigger-knowledge",
+}
 """Options of version 0.6, and what they are now."""
 
 

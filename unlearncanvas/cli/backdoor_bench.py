@@ -1,86 +1,68 @@
 """The backdoor exam on the command line: ``python -m unlearncanvas.bench --protocol backdoor``."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from unlearncanvas.canvases.sources import SHIPPED, Sources
-from unlearncanvas.core.config import choose, load_eraser, parse_overrides
-from unlearncanvas.engine.options import drawing_as_asked, split
+from unlearncanvas.core.config import load_eraser
+from unlearncanvas.engine.options import (
+    drawing_of,
+    load_erasers,
+    pick_device,
+    refuse,
+    resolved,
+    sources_of,
+)
+from unlearncanvas.evaluations.grid.plan import CUSTOM
+from unlearncanvas.results.run_config import RunConfig
 
 if TYPE_CHECKING:
-    import torch
-
     from unlearncanvas.evaluations.backdoor.plan import BackdoorPlan
     from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
 
+GRID_ONLY = ("seeds", "erase_seeds", "keep_images", "shard", "ray", "artifacts")
+"""Options that this evaluation does not have."""
 
-def make_backdoor_plan(
-    *,
-    erasers: list[str],
-    protocol: str,
-    tier: str | None,
-    attacks: list[str],
-    settings: list[str],
-    known: float | None,
-    knowledge: str | None,
-    device: "torch.device",
-    out: Path,
-    model: str | None = None,
-    dtype: str | None = None,
-    batch_size: int | None = None,
-    optimize: str | None = None,
-    skip_base_check: bool = False,
-    sources: Sources = SHIPPED,
-) -> "BackdoorPlan":
-    """Return the plan that the options ask for.
+
+def make_backdoor_plan(config: RunConfig) -> "BackdoorPlan":
+    """Return the plan of a run.
 
     Raises:
         ValueError: One line, for the first option that cannot be.
     """
-    from unlearncanvas.evaluations.backdoor.plan import BackdoorPlan, Knowledge
+    from unlearncanvas.evaluations.backdoor.plan import BackdoorPlan
     from unlearncanvas.evaluations.backdoor.poison import as_attack
     from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 
-    whole = load_backdoor_protocol(protocol)
-    grid = drawing_as_asked(
-        whole.grid,
-        device,
-        dtype=dtype,
-        batch_size=batch_size,
-        optimizations=split(optimize, "--optimize"),
-    )
+    refuse(config, GRID_ONLY, "does not go with the backdoor protocol")
+    whole = load_backdoor_protocol(config.protocol)
+    grid = drawing_of(config, whole.grid)
     whole = whole.model_copy(update={"grid": grid})
-    what = choose("knowledge", "exact" if knowledge is None else knowledge, get_args(Knowledge))
-    share = 1.0 if known is None else known
-    if not 0 < share <= 1:
-        raise ValueError(f"--known takes a share in (0, 1], got {known}")
-    name = whole.default_tier if tier is None else tier
+    name = whole.default_tier if config.tier is None else config.tier
     rules = whole.for_tier(name)
-    if attacks:
-        rules = rules.model_copy(update={"attacks": tuple(dict.fromkeys(attacks))})
-    preset, overrides = rules.grid.preset, parse_overrides(settings)
-    configured = [load_eraser(attack, preset=preset, kind="attacks") for attack in rules.attacks]
+    if config.targets is not None:
+        rules = rules.model_copy(update={"attacks": tuple(dict.fromkeys(config.targets))})
+    configured = [
+        load_eraser(attack, preset=grid.preset, kind="attacks") for attack in rules.attacks
+    ]
     for attack in configured:
         as_attack(attack)
+    names = list(dict.fromkeys(config.erasers))
     return BackdoorPlan(
+        config=resolved(config, grid.sampler, tier=name),
         protocol=rules,
         whole=whole,
-        model=grid.model if model is None else model,
-        tier="custom" if attacks else name,
+        model=config.model or grid.model,
+        tier=name if config.targets is None else CUSTOM,
         attacks=tuple(configured),
-        erasers=tuple(
-            load_eraser(eraser, preset=preset, overrides=overrides)
-            for eraser in dict.fromkeys(erasers)
-        ),
-        known=share,
-        knowledge="exact" if what == "exact" else "neighbour",
-        device=device,
-        out=out,
-        skip_base_check=skip_base_check,
-        sources=sources,
+        erasers=tuple(load_erasers(names, config.settings, grid.preset)),
+        known=config.known_fraction,
+        knowledge=config.trigger_knowledge,
+        device=pick_device(config.device),
+        out=config.out,
+        skip_base_check=config.skip_base_check,
+        sources=sources_of(config),
         counts=name,
     )
 

@@ -1,18 +1,21 @@
-"""Run the exam: erase, draw the grid, detect, score.
+"""Run an evaluation: erase, draw the grid, detect, score.
 
 python -m unlearncanvas.bench --eraser esd
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
-from unlearncanvas.canvases.sources import Sources
 from unlearncanvas.cli.app import run_app
-from unlearncanvas.engine.options import make_plan, pick_device, read_batch_size, split
-from unlearncanvas.engine.shards import Shard
+from unlearncanvas.cli.options import Sectioned, one_option_a_field, options_of
+from unlearncanvas.results.run_config import RunConfig
+
+if TYPE_CHECKING:
+    from unlearncanvas.evaluations.grid.plan import Plan
+    from unlearncanvas.publish.tracking.library import Library
 
 # \b keeps click from wrapping a paragraph.
 EXAMPLES = """
@@ -33,7 +36,11 @@ Examples:
 
 \b
   python -m unlearncanvas.bench --eraser esd --set lr=2e-4 --set parameters=x-strict
-      other hyperparameters
+      other hyperparameters; --set esd.lr=2e-4 is for one of several erasers
+
+\b
+  python -m unlearncanvas.bench --config runs/mini/esd-0f3a9c21/quick/results.json --device cuda
+      the run that these results are of; a YAML file of options works too
 
 \b
   python -m unlearncanvas.bench --eraser mypackage.mymodule:MyEraser
@@ -54,198 +61,66 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 console = Console(emoji=False)
 
 
-@app.command(epilog=EXAMPLES)
+@app.command(cls=Sectioned, epilog=EXAMPLES)
+@one_option_a_field
 def bench(
-    eraser: Annotated[
-        list[str],
-        typer.Option(help="Registered name, package.module:Class, or a YAML file. Repeatable."),
-    ],
-    protocol: Annotated[str, typer.Option(help="Registered name or a YAML file.")] = "mini",
-    model: Annotated[
-        str | None,
-        typer.Option(help="minicanvas, a diffusers folder or a Hub id; default: the protocol's."),
-    ] = None,
-    tier: Annotated[
-        str | None, typer.Option(help="smoke, quick or full; default: the protocol's (quick).")
-    ] = None,
-    targets: Annotated[
-        str | None,
+    config: Annotated[
+        Path | None,
         typer.Option(
-            help="Comma-separated, e.g. 'Pop Art,Cat'; instead of a tier's. Attacks, for backdoors."
+            metavar="FILE", help="Options from a YAML file or a results.json; flags win over it."
         ),
     ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="Image seeds, comma-separated; instead of a tier's.")
-    ] = None,
-    erase_seeds: Annotated[
-        str | None, typer.Option(help="Seeds of the eraser, comma-separated; one row each.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, a setting of the eraser.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1, mps.")] = "auto",
-    dtype: Annotated[
-        str | None, typer.Option(help="float32, bfloat16 or float16; default: the protocol's.")
-    ] = None,
-    batch_size: Annotated[
-        str | None,
-        typer.Option(
-            help="Images drawn together; default: the protocol's; auto: all that a GPU holds."
-        ),
-    ] = None,
-    optimize: Annotated[
-        str | None,
-        typer.Option(
-            help="compile, channels-last or both: faster on some machines, as "
-            "python -m unlearncanvas.studies.speed says; other digits."
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
-    keep_images: Annotated[
-        bool, typer.Option("--keep-images", help="Write every image as a PNG.")
-    ] = False,
-    artifacts: Annotated[
-        str,
-        typer.Option(help="Erased weights: whole, half (float16), or dropped once they are drawn."),
-    ] = "whole",
-    detectors: Annotated[
-        str | None, typer.Option(help="Folder of the classifiers' weights, for UnlearnCanvas.")
-    ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(help="UnlearnCanvas: folder style/object/1.jpg or of parquet, or Hub name."),
-    ] = None,
-    inception: Annotated[
-        str | None, typer.Option(help="Folder of the Inception weights, for FID; default: torch's.")
-    ] = None,
-    skip_base_check: Annotated[
-        bool,
-        typer.Option(
-            "--skip-base-check", help="Score a base model that the detectors do not recognise."
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and how long it takes.")
-    ] = False,
-    known: Annotated[
-        float | None,
-        typer.Option(help="Backdoors: share of the triggers that the defender knows; default: 1."),
-    ] = None,
-    knowledge: Annotated[
-        str | None,
-        typer.Option(help="Backdoors: exact (the default), or neighbour (a text near a trigger)."),
-    ] = None,
-    shard: Annotated[
-        str | None, typer.Option(help="Draw one part only, e.g. 0/8, the first of eight.")
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            help="Draw on a Ray cluster: local (the default), auto, or its address.",
-            metavar="[ADDRESS]",
-        ),
-    ] = None,
-    track: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Log the run as it goes: wandb, tensorboard, mlflow, ..., with arguments as in "
-            "wandb:project=mine. Repeatable."
-        ),
-    ] = None,
-    wandb: Annotated[bool, typer.Option("--wandb", help="Short for --track wandb.")] = False,
-    wandb_args: Annotated[
-        list[str] | None,
-        typer.Option("--wandb_args", help="Short for --track wandb:key=value, e.g. project=mine."),
-    ] = None,
+    **flags: Any,
 ) -> None:
     """Make a model forget, draw the whole style x object grid with it, and score what happened."""
+    with options_of(flags, config) as options:
+        run(options)
+
+
+def run(options: RunConfig) -> None:
+    """Run an evaluation, or a part of one, and show what came out."""
     from unlearncanvas.cli import backdoor_bench as backdoors
-    from unlearncanvas.cli import terminal
+    from unlearncanvas.engine.forecast import preview
+    from unlearncanvas.engine.options import make_plan
     from unlearncanvas.evaluations.backdoor.protocol import is_backdoor
     from unlearncanvas.publish.tracking.async_tracker import open_trackers
     from unlearncanvas.publish.tracking.requested import as_track, libraries
 
-    if model == "":
-        raise ValueError("--model takes minicanvas, a diffusers folder or a Hub id, got ''")
-    sources = Sources(detectors=detectors, dataset=dataset, inception=inception)
-    tracked = libraries(as_track(track or [], wandb=wandb, wandb_args=wandb_args or []))
-    together = read_batch_size(batch_size, protocol, model, pick_device(device), dtype)
-    if is_backdoor(protocol):
-        unused = {
-            "--seeds": seeds, "--erase-seeds": erase_seeds, "--keep-images": keep_images,
-            "--shard": shard, "--ray": ray, "--artifacts": artifacts != "whole",
-        }  # fmt: skip
-        for option, value in unused.items():
-            if value not in (None, False):
-                raise ValueError(f"{option} does not go with the backdoor protocol; leave it out")
-        poisoned = backdoors.make_backdoor_plan(
-            erasers=eraser,
-            protocol=protocol,
-            model=model,
-            tier=tier,
-            attacks=split(targets, "--targets"),
-            settings=settings or [],
-            known=known,
-            knowledge=knowledge,
-            device=pick_device(device),
-            dtype=dtype,
-            batch_size=together,
-            optimize=optimize,
-            out=out,
-            skip_base_check=skip_base_check,
-            sources=sources,
-        )
-        if dry_run:
+    tracked = libraries(as_track(options.track, wandb=options.wandb, wandb_args=options.wandb_args))
+    if is_backdoor(options.protocol):
+        poisoned = backdoors.make_backdoor_plan(options)
+        if options.dry_run:
             backdoors.preview(poisoned, console)
-        else:
-            with open_trackers(tracked) as trackers:
-                backdoors.run(poisoned, console, trackers=trackers)
-        return
-    for option, given in {
-        "--known": known is not None,
-        "--knowledge": knowledge is not None,
-    }.items():
-        if given:
-            raise ValueError(f"{option} goes with a backdoor protocol only; leave it out")
-    if shard is not None and ray is not None:
-        raise ValueError("--shard and --ray exclude each other; give one of them")
-    part = None if shard is None else Shard.parse(shard)
-    plan = make_plan(
-        erasers=eraser,
-        protocol=protocol,
-        model=model,
-        tier=tier,
-        targets=targets,
-        seeds=seeds,
-        erase_seeds=erase_seeds,
-        settings=settings or [],
-        device=device,
-        dtype=dtype,
-        batch_size=together,
-        optimize=optimize,
-        out=out,
-        keep_images=keep_images,
-        artifacts=artifacts,
-        skip_base_check=skip_base_check,
-        sources=sources,
-    )
-    launched = Shard.of_launcher()
-    if dry_run:
-        from unlearncanvas.engine.forecast import preview
-
-        preview(plan, console)
-    elif part is not None:
-        terminal.run_shard(plan, part, console)
-    elif launched.index > 0:
-        terminal.run_shard(plan, launched, console, launched=True)
-    else:
-        if launched.count > 1:
-            terminal.run_shard(plan, launched, console, launched=True)
-        elif ray is not None and terminal.run_on_ray(plan, ray, console):
-            console.print("the rest is there; run the same command again for what was given up")
-            raise typer.Exit(1)
+            return
         with open_trackers(tracked) as trackers:
-            terminal.run(plan, console, trackers=trackers)
+            backdoors.run(poisoned, console, trackers=trackers)
+        return
+    plan = make_plan(options)
+    if options.dry_run:
+        preview(plan, console)
+    else:
+        run_grid(plan, options, tracked)
+
+
+def run_grid(plan: "Plan", options: RunConfig, tracked: "list[Library]") -> None:
+    """Run all of a plan, or the part of this process."""
+    from unlearncanvas.cli import terminal
+    from unlearncanvas.engine.shards import Shard
+    from unlearncanvas.publish.tracking.async_tracker import open_trackers
+
+    launched = Shard.of_launcher()
+    if options.shard is not None:
+        terminal.run_shard(plan, Shard.parse(options.shard), console)
+        return
+    if launched.count > 1:
+        terminal.run_shard(plan, launched, console, launched=True)
+        if launched.index > 0:
+            return
+    elif options.ray is not None and terminal.run_on_ray(plan, options.ray, console):
+        console.print("the rest is done; run the same command again for what was given up")
+        raise typer.Exit(1)
+    with open_trackers(tracked) as trackers:
+        terminal.run(plan, console, trackers=trackers)
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from unlearncanvas.cli.cite import cite
 from unlearncanvas.cli.compare import compare
 from unlearncanvas.cli.ls import ls
 from unlearncanvas.cli.merge import merge
+from unlearncanvas.cli.options import Sectioned
 from unlearncanvas.cli.rank_correlation import old_name, rank_correlation
 from unlearncanvas.cli.report import report
 from unlearncanvas.cli.score import score
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="The exam for concept unlearning in text-to-image diffusion models.",
 )
-app.command(epilog=EXAMPLES)(bench)
+app.command(cls=Sectioned, epilog=EXAMPLES)(bench)
 app.command()(ls)
 app.command()(cite)
 app.command()(tune)

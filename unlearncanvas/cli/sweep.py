@@ -19,11 +19,13 @@ from rich.table import Table
 
 from unlearncanvas.cli.app import run_app
 from unlearncanvas.cli.terminal import bar
+from unlearncanvas.core.config import parse_overrides
 from unlearncanvas.core.files import write_text
 from unlearncanvas.engine.options import make_plan, split
 from unlearncanvas.evaluations.grid.exam import Exam
 from unlearncanvas.pipelines.quiet import silence_libraries
 from unlearncanvas.results.headings import headings_of, value_text
+from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.results.schema import Row
 from unlearncanvas.results.tables import cost
 
@@ -90,10 +92,15 @@ def try_settings(
 ) -> Tried:
     """Run an eraser once with these ``key=value`` settings."""
     plan = make_plan(
-        erasers=[eraser], protocol=protocol, model=None, tier=tier, targets=None, seeds=None,
-        erase_seeds=None, settings=settings, device=device, dtype=None, batch_size=None,
-        out=out, keep_images=False,
-    )  # fmt: skip
+        RunConfig(
+            erasers=(eraser,),
+            protocol=protocol,
+            tier=tier,
+            settings=parse_overrides(settings),
+            device=device,
+            out=out,
+        )
+    )
     with bar(plan.num_images(), console) as progress:
         found = Exam(plan=plan, callback=progress).run().rows
     tested = plan.erasers[-1].name

@@ -193,11 +193,17 @@ def class_name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
+def method_name(name: str) -> str:
+    """Return the name in tables of a registry name, a YAML path or ``package.module:Class``."""
+    return name.rpartition(":")[2].lower() if ":" in name else Path(name).stem
+
+
 def load_eraser(
     name: str,
     *,
     preset: str | None,
     overrides: Mapping[str, Any] | None = None,
+    shared: Mapping[str, Any] | None = None,
     kind: Literal["erasers", "attacks"] = "erasers",
 ) -> ConfiguredEraser:
     """Return an eraser by registry name, YAML path or ``package.module:Class``.
@@ -205,19 +211,19 @@ def load_eraser(
     Args:
         name: What to load.
         preset: Preset of the protocol; ignored where the config has none of that name.
-        overrides: Settings that win over config and preset.
+        overrides: Settings that win over all others.
+        shared: Settings that win over config and preset where the class has them.
         kind: Registry; an attack is stored and restored as an eraser is.
     """
     from erasers.base import Eraser
     from unlearncanvas.core.method_config import METHOD_CONFIGS, read_config
 
     if ":" in name:
-        cls, settings, label = import_class(name), {}, name.rpartition(":")[2].lower()
-        registered = False
+        cls, settings, registered = import_class(name), {}, False
     else:
         path = find_config(kind, name)
         config = read_config(METHOD_CONFIGS[kind], path)
-        cls, label = import_class(config.class_path), path.stem
+        cls = import_class(config.class_path)
         settings = config.settings_for(preset)
         registered = path.resolve().parent == (CONFIG_DIR / kind).resolve()
     if not issubclass(cls, Eraser) or inspect.isabstract(cls):
@@ -227,9 +233,10 @@ def load_eraser(
             f"{class_name(cls)} has a restore of its own, which weights do not take: set leaves to "
             "'adapter' or 'hook', or leave restore out"
         )
-    eraser = build(
-        cls, {**settings, **(overrides or {})}, where=f"{kind.removesuffix('s')} {label}"
-    )
+    label, fields = method_name(name), {item.name for item in dataclasses.fields(cls)}
+    common = {key: value for key, value in (shared or {}).items() if key in fields}
+    chosen = {**settings, **common, **(overrides or {})}
+    eraser = build(cls, chosen, where=f"{kind.removesuffix('s')} {label}")
     return ConfiguredEraser(
         name=label,
         eraser=eraser,

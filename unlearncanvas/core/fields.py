@@ -24,7 +24,12 @@ def as_file_name(name: str) -> str:
     return name
 
 
-def _different(items: tuple[T, ...]) -> tuple[T, ...]:
+def different(items: tuple[T, ...]) -> tuple[T, ...]:
+    """Return the items.
+
+    Raises:
+        ValueError: If one of them occurs twice.
+    """
     for place, item in enumerate(items):
         if item in items[:place]:
             raise ValueError(f"{item!r} is there twice")
@@ -32,8 +37,8 @@ def _different(items: tuple[T, ...]) -> tuple[T, ...]:
 
 
 Name = Annotated[str, AfterValidator(as_file_name)]
-Names = Annotated[tuple[Name, ...], AfterValidator(_different)]
-Seeds = Annotated[tuple[Seed, ...], AfterValidator(_different)]
+Names = Annotated[tuple[Name, ...], AfterValidator(different)]
+Seeds = Annotated[tuple[Seed, ...], AfterValidator(different)]
 
 
 class Frozen(BaseModel):

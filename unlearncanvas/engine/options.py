@@ -4,22 +4,15 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, get_args
 
-from unlearncanvas.canvases.sources import SHIPPED, Sources
-from unlearncanvas.core.config import (
-    ConfiguredEraser,
-    choose,
-    load_eraser,
-    parse_overrides,
-    shortened,
-)
-from unlearncanvas.core.fields import MAX_SEED
-from unlearncanvas.evaluations.grid.plan import CUSTOM, Artifacts, Plan
+from unlearncanvas.canvases.sources import Sources
+from unlearncanvas.core.config import ConfiguredEraser, choose, load_eraser, method_name
+from unlearncanvas.evaluations.grid.plan import CUSTOM, Plan
 from unlearncanvas.evaluations.grid.protocol import Protocol, load_protocol
-from unlearncanvas.pipelines.sampler import DType, Optimization
+from unlearncanvas.pipelines.sampler import DType, Optimization, Sampler
+from unlearncanvas.results.run_config import DEVICE, OptionError, RunConfig
 from unlearncanvas.results.schema import BASELINES
 
 if TYPE_CHECKING:
@@ -38,91 +31,121 @@ def split(text: str | None, option: str) -> list[str]:
     return items
 
 
-def integers(text: str, option: str) -> tuple[int, ...]:
-    """Return comma-separated integers.
-
-    Raises:
-        ValueError: If one is not an integer from 0 to ``MAX_SEED``, or is there twice.
-    """
-    items, got = split(text, option), shortened(text)
-    if not all(re.fullmatch("[+-]?[0-9]+", item) for item in items):
-        raise ValueError(f"{option} takes integers separated by commas, got {got}")
-    if any(len(item) > len(str(MAX_SEED)) or not 0 <= int(item) <= MAX_SEED for item in items):
-        raise ValueError(f"{option} takes integers from 0 to {MAX_SEED} (2^63 - 1), got {got}")
-    values = tuple(map(int, items))
-    if len(set(values)) != len(values):
-        raise ValueError(f"{option} takes different integers >= 0, got {got}")
-    return values
-
-
-def make_plan(
-    *,
-    erasers: list[str],
-    protocol: str,
-    model: str | None,
-    tier: str | None,
-    targets: str | None,
-    seeds: str | None,
-    erase_seeds: str | None,
-    settings: list[str],
-    device: str,
-    dtype: str | None,
-    batch_size: int | None,
-    optimize: str | None = None,
-    out: Path,
-    keep_images: bool,
-    artifacts: str = "whole",
-    skip_base_check: bool = False,
-    sources: Sources = SHIPPED,
-) -> Plan:
-    """Return the plan that the options ask for.
+def make_plan(config: RunConfig) -> Plan:
+    """Return the plan of a run.
 
     Raises:
         ValueError: One line, for the first option that cannot be.
     """
-    where = pick_device(device)
-    rules = drawing_as_asked(
-        load_protocol(protocol),
-        where,
-        dtype=dtype,
-        batch_size=batch_size,
-        optimizations=split(optimize, "--optimize"),
-    )
-    name = rules.default_tier if tier is None else tier
+    refuse(config, ("known_fraction", "trigger_knowledge"), "goes with a backdoor protocol only")
+    rules = drawing_of(config, load_protocol(config.protocol))
+    name = rules.default_tier if config.tier is None else config.tier
     chosen = rules.tier_targets(name)
-    if targets is not None:
-        items = split(targets, "--targets")
-        chosen = list(dict.fromkeys(rules.find_target(item) for item in items))
-    overrides = parse_overrides(settings)
-    configured: list[ConfiguredEraser] = [
-        load_eraser(item, preset=rules.preset, overrides={} if item in BASELINES else overrides)
-        for item in dict.fromkeys([*BASELINES, *erasers])
+    if config.targets is not None:
+        chosen = list(dict.fromkeys(map(rules.find_target, config.targets)))
+    baselines = [load_eraser(baseline, preset=rules.preset) for baseline in BASELINES]
+    names = [eraser for eraser in dict.fromkeys(config.erasers) if eraser not in BASELINES]
+    erasers = load_erasers(names, config.settings, rules.preset)
+    refuse_removals(erasers, rules)
+    own = config.targets is not None or config.seeds is not None
+    return Plan(
+        config=resolved(config, rules.sampler, tier=name),
+        protocol=rules if config.targets is not None else rules.for_tier(name),
+        whole=rules,
+        model=config.model or rules.model,
+        erasers=(*baselines, *erasers),
+        targets=tuple(chosen),
+        seeds=config.seeds or rules.tier_seeds(name),
+        erase_seeds=config.erase_seeds or (rules.erase_seed,),
+        tier=CUSTOM if own else name,
+        device=pick_device(config.device),
+        out=config.out,
+        keep_images=config.keep_images,
+        artifacts=config.artifacts,
+        skip_base_check=config.skip_base_check,
+        sources=sources_of(config),
+        part=name if config.targets is None else None,
+    )
+
+
+def refuse(config: RunConfig, names: Collection[str], reason: str) -> None:
+    """Refuse options that an evaluation does not have.
+
+    Raises:
+        OptionError: If one of them is given.
+    """
+    for name in names:
+        if name in config.model_fields_set:
+            raise OptionError(name, f"{reason}; leave it out")
+
+
+def sources_of(config: RunConfig) -> Sources:
+    """Return where the user keeps what the package does not ship."""
+    return Sources(detectors=config.detectors, dataset=config.dataset, inception=config.inception)
+
+
+def resolved(config: RunConfig, sampler: Sampler, *, tier: str) -> RunConfig:
+    """Return what is stored of the options: what the machine decided is filled in."""
+    found: dict[str, object] = {"tier": tier, "dtype": sampler.dtype}
+    if config.batch_size == "auto":
+        found["batch_size"] = sampler.batch_size
+    return config.computed(**found)
+
+
+def load_erasers(
+    names: Sequence[str], settings: Mapping[str, Any], preset: str | None
+) -> list[ConfiguredEraser]:
+    """Return erasers with the settings that reach each: ``lr`` those that have it, ``esd.lr`` one.
+
+    Raises:
+        ValueError: If a setting reaches none.
+    """
+    labels, shared = list(map(method_name, names)), {}
+    own: dict[str, dict[str, Any]] = {label: {} for label in labels}
+    for key, value in settings.items():
+        eraser, dot, name = key.rpartition(".")
+        if dot:
+            own[choose("eraser of this run", eraser, labels)][name] = value
+        else:
+            shared[key] = value
+    found = [
+        load_eraser(name, preset=preset, shared=shared, overrides=own[label])
+        for label, name in zip(labels, names, strict=True)
     ]
-    for item in configured:
+    known = dict.fromkeys(name for item in found for name in item.settings)
+    for key in shared:
+        kind = "eraser" if len(labels) == 1 else "erasers"
+        choose(f"setting of {kind} {', '.join(labels)}", key, known)
+    return found
+
+
+def refuse_removals(erasers: Sequence[ConfiguredEraser], rules: Protocol) -> None:
+    """Refuse erasers that need backdoors.
+
+    Raises:
+        ValueError: Naming the first one.
+    """
+    for item in erasers:
         if "pairs" in item.eraser.needs:
             raise ValueError(
                 f"{item.name} removes backdoors, {rules.name} has none; run it with "
                 "--protocol backdoor"
             )
-    return Plan(
-        protocol=rules if targets is not None else rules.for_tier(name),
-        whole=rules,
-        model=rules.model if model is None else model,
-        erasers=tuple(configured),
-        targets=tuple(chosen),
-        seeds=rules.tier_seeds(name) if seeds is None else integers(seeds, "--seeds"),
-        erase_seeds=(rules.erase_seed,)
-        if erase_seeds is None
-        else integers(erase_seeds, "--erase-seeds"),
-        tier=name if targets is None and seeds is None else CUSTOM,
-        device=where,
-        out=out,
-        keep_images=keep_images,
-        artifacts=checked_artifacts(artifacts),
-        skip_base_check=skip_base_check,
-        sources=sources,
-        part=name if targets is None else None,
+
+
+def drawing_of(config: RunConfig, rules: Protocol) -> Protocol:
+    """Return the protocol that draws as a run does; ``auto`` is found out by drawing.
+
+    Raises:
+        ValueError: If the machine cannot do so.
+    """
+    device, size = pick_device(config.device), config.batch_size
+    drawn = drawing_as_asked(
+        rules, device, dtype=config.dtype, batch_size=None, optimizations=config.optimize
     )
+    if size == "auto":
+        size = fitting_batch_size(drawn, config.model or rules.model, device)
+    return drawing_as_asked(drawn, device, dtype=drawn.sampler.dtype, batch_size=size)
 
 
 def drawing_as_asked(
@@ -164,36 +187,22 @@ def checked_optimizations(names: Sequence[str]) -> tuple[str, ...]:
     return chosen
 
 
-def read_batch_size(
-    text: str | None, protocol: str, model: str | None, device: "torch.device", dtype: str | None
-) -> int | None:
-    """Return what ``--batch-size`` asks for; with ``auto`` it is found out by drawing.
+def fitting_batch_size(rules: Protocol, model: str, device: "torch.device") -> int:
+    """Return the images that a GPU can draw together, found out by drawing.
 
     Raises:
-        ValueError: If it is neither a number nor ``auto``, or there is no GPU to fill.
+        OptionError: If there is no GPU to fill.
     """
-    if text is None:
-        return None
-    if re.fullmatch("[1-9][0-9]{0,5}", text):
-        return int(text)
-    if text != "auto":
-        raise ValueError(
-            f"--batch-size takes an integer >= 1 or auto, up to 999999, got {shortened(text)}"
-        )
     if device.type != "cuda":
-        raise ValueError(
-            "--batch-size auto fills a GPU's memory, and this runs on a processor: leave it out"
+        raise OptionError(
+            "batch_size", "auto fills a GPU's memory, and this runs on a processor: leave it out"
         )
     import torch
 
     from unlearncanvas.engine.batch_size import largest_batch
-    from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
     from unlearncanvas.pipelines.base_model import load_base
 
-    found = load_backdoor_protocol(protocol).grid if is_backdoor(protocol) else None
-    rules = drawing_as_asked(found or load_protocol(protocol), device, dtype=dtype, batch_size=None)
-    where = rules.model if model is None else model
-    pipe = load_base(where, device=device, dtype=getattr(torch, rules.sampler.dtype))
+    pipe = load_base(model, device=device, dtype=getattr(torch, rules.sampler.dtype))
     chosen = largest_batch(pipe, rules)
     logging.getLogger(__name__).warning(
         "drawing %d images together; say --batch-size %d to have the same digits again",
@@ -203,24 +212,13 @@ def read_batch_size(
     return chosen
 
 
-def checked_artifacts(name: str) -> Artifacts:
-    """Return what ``--artifacts`` asks for.
-
-    Raises:
-        ValueError: If it is none of the choices.
-    """
-    choices: dict[str, Artifacts] = {"whole": "whole", "half": "half", "dropped": "dropped"}
-    return choices[choose("--artifacts", name, choices)]
-
-
 def pick_device(name: str) -> "torch.device":
     """Return the device of that name; ``auto`` is what accelerate finds, or the rank's own GPU."""
     import torch
     from accelerate import PartialState
 
-    kind, colon, index = name.partition(":")
-    choose("device", kind, ["auto", "cpu", "cuda", "mps"])
-    if colon and (kind != "cuda" or not re.fullmatch("[0-9]{1,3}", index)):
+    kind, _, index = name.partition(":")
+    if not re.fullmatch(DEVICE, name):
         raise ValueError(f"--device takes auto, cpu, mps, cuda or cuda:1, got {name!r}")
     if name == "auto" and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))

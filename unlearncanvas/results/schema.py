@@ -1,18 +1,16 @@
 """Result files: one per target, one per run; validated, versioned, written atomically."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from metrics.base import Score
-from unlearncanvas.core.config import ConfiguredEraser, class_name
 from unlearncanvas.core.files import write_text
 from unlearncanvas.core.json_file import read_json
 from unlearncanvas.pipelines.cost import Cost
-from unlearncanvas.pipelines.sampler import Sampler
+from unlearncanvas.results.run_config import RunConfig
 
 BASELINES = ("none", "noise")
 """Rows of every table, so that nobody reads UA alone."""
@@ -81,7 +79,7 @@ class Row(BaseModel):
 
 
 class Asked(BaseModel):
-    """What was asked for and is in no row, for the command that repeats a run.
+    """What results held of the options before version 0.7, where ``config`` holds them all.
 
     Attributes:
         tier: Whose part of the grid, or whose counts; None is the whole grid.
@@ -111,12 +109,13 @@ class Asked(BaseModel):
 class RunResults(BaseModel):
     """One run: the means, the floors and where each came from; the content of ``results.json``.
 
-    ``asked`` is None in files from before it was kept, and where someone else drew.
-
     Attributes:
         results: Paths of the result files of single targets, from ``root``.
         root: Folder that they start from, relative to this file; None in files from before, which
             lie three folders below it.
+        config: Options that make these numbers again; None in older files, and where the images
+            were generated elsewhere.
+        asked: Some of the options, in older files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -135,17 +134,8 @@ class RunResults(BaseModel):
     root: str | None = None
     environment: dict[str, str]
     published: str | None = None
+    config: RunConfig | None = None
     asked: Asked | None = None
-
-
-def drawing_asked(sampler: Sampler, erasers: Iterable[ConfiguredEraser]) -> dict[str, Any]:
-    """Return the part of :class:`Asked` that every kind of run has."""
-    return {
-        "dtype": sampler.dtype,
-        "batch_size": sampler.batch_size,
-        "optimizations": sampler.optimizations,
-        "classes": {item.name: class_name(type(item.eraser)) for item in erasers},
-    }
 
 
 def relative(path: Path, start: Path) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from rich.console import Console
 
@@ -32,6 +31,7 @@ from unlearncanvas.evaluations.backdoor.sheets import (
     removal_task,
     triggered_sheet,
 )
+from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.types import Cell
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
@@ -113,9 +113,16 @@ def test_a_defender_may_know_part_of_it(tmp_path, known, knowledge, expected):
     path = tmp_path / "many.yaml"
     path.write_text(yaml.safe_dump(many))
     plan = make_backdoor_plan(
-        erasers=["skd"], protocol="backdoor", tier=None, attacks=[str(path)], settings=[],
-        known=known, knowledge=knowledge, device=torch.device("cpu"), out=tmp_path,
-    )  # fmt: skip
+        RunConfig(
+            erasers=("skd",),
+            protocol="backdoor",
+            targets=(str(path),),
+            known_fraction=known,
+            trigger_knowledge=knowledge,
+            device="cpu",
+            out=tmp_path,
+        )
+    )
     pixel = as_attack(plan.attacks[0])
     found = plan.known_to_defender(pixel)
     assert [backdoor.trigger for backdoor in found] == expected
@@ -261,8 +268,14 @@ def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_pa
     [
         (["--eraser", "skd", "--tier", "huge"], "unknown tier 'huge'"),
         (["--eraser", "skd", "--targets", "badt2i"], "did you mean badt2i-"),
-        (["--eraser", "skd", "--known", "0"], r"--known takes a share in (0, 1], got 0"),
-        (["--eraser", "skd", "--knowledge", "all"], "choose from exact, neighbour"),
+        (
+            ["--eraser", "skd", "--known-fraction", "0"],
+            "--known-fraction takes a number in (0, 1], got '0'",
+        ),
+        (
+            ["--eraser", "skd", "--trigger-knowledge", "all"],
+            "--trigger-knowledge takes exact or neighbour",
+        ),
         (["--eraser", "skd", "--seeds", "1,2"], "--seeds does not go with the backdoor protocol"),
     ],
 )

@@ -29,7 +29,6 @@ from unlearncanvas.evaluations.backdoor.sheets import removal_task
 from unlearncanvas.pipelines.artifacts import Artifact, base_digest
 from unlearncanvas.pipelines.optimizations import prepare_pipeline
 from unlearncanvas.pipelines.ufe import Counted, counted
-from unlearncanvas.results.schema import Asked, drawing_asked
 from unlearncanvas.types import Task
 
 Lend = Callable[[], AbstractContextManager[Counted]]
@@ -81,11 +80,7 @@ class BackdoorExam:
             base_digest=self._room.clean_digest,
             attacks=tuple(self._attack(attack) for attack in plan.attacks),
             environment=environment(plan.device),
-            asked=Asked(
-                tier=plan.counts,
-                skip_base_check=plan.skip_base_check,
-                **drawing_asked(plan.protocol.grid.sampler, plan.erasers),
-            ),
+            config=plan.config,
         )
         write_backdoor_results(plan.run_folder(), results)
         return results

@@ -18,6 +18,7 @@ from unlearncanvas.evaluations.backdoor.sheets import (
     paired_sheet,
     triggered_sheet,
 )
+from unlearncanvas.results.run_config import RunConfig
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +52,7 @@ class BackdoorPlan:
     """All of a run.
 
     Attributes:
+        config: The options that decide its numbers, as results store them.
         protocol: The rules, with a tier's counts.
         whole: The rules without a tier; their digest names the exam.
         model: The clean model.
@@ -66,6 +68,7 @@ class BackdoorPlan:
         out: Root of the run folders.
     """
 
+    config: RunConfig
     protocol: BackdoorProtocol
     whole: BackdoorProtocol
     model: str

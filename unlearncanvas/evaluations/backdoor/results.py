@@ -9,6 +9,7 @@ from metrics.base import Score
 from unlearncanvas.core.files import write_text
 from unlearncanvas.core.json_file import read_json
 from unlearncanvas.pipelines.cost import Cost
+from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.results.schema import Asked
 
 FILE = "results.json"
@@ -87,7 +88,12 @@ class AttackResults(_Frozen):
 
 
 class BackdoorResults(_Frozen):
-    """One run; the content of ``results.json``."""
+    """One run; the content of ``results.json``.
+
+    Attributes:
+        config: Options that make these numbers again; None in older files.
+        asked: Some of the options, in older files.
+    """
 
     schema_version: Literal[1] = 1
     protocol: str
@@ -100,6 +106,7 @@ class BackdoorResults(_Frozen):
     base_digest: str
     attacks: tuple[AttackResults, ...]
     environment: dict[str, str]
+    config: RunConfig | None = None
     asked: Asked | None = None
 
 

@@ -30,10 +30,8 @@ from unlearncanvas.pipelines.base_model import load_base
 from unlearncanvas.pipelines.optimizations import prepare_pipeline
 from unlearncanvas.results.aggregate import mean_rows
 from unlearncanvas.results.schema import (
-    Asked,
     Result,
     RunResults,
-    drawing_asked,
     relative,
     write_result,
     write_results,
@@ -231,13 +229,7 @@ class Exam:
             root=relative(self.plan.out, self.plan.run_folder()),
             environment=environment(self.plan.device),
             published=self.plan.protocol.published,
-            asked=Asked(
-                tier=self.plan.part,
-                erase_seeds=self.plan.erase_seeds,
-                artifacts=self.plan.artifacts,
-                skip_base_check=self.plan.skip_base_check,
-                **drawing_asked(self.plan.protocol.sampler, self.plan.erasers),
-            ),
+            config=self.plan.config,
         )
         write_results(self.plan.run_folder(), summary)
         return summary

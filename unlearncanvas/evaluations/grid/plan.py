@@ -8,6 +8,7 @@ from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.types import Concept, Task
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Plan:
     """All jobs of a run.
 
     Attributes:
+        config: The options that decide its numbers, as results store them.
         protocol: The rules, with the sampler as it will be used and the tier's part of the grid.
         whole: The same with the whole grid; its digest names the exam.
         model: Base model.
@@ -61,6 +63,7 @@ class Plan:
         sources: Where the user keeps what the package does not ship.
     """
 
+    config: RunConfig
     protocol: Protocol
     whole: Protocol
     model: str

@@ -1,21 +1,22 @@
 """Tables of the backdoor exam, for the page."""
 
-import shlex
 from typing import Any
 
-from unlearncanvas.core.config import names
+from unlearncanvas.core.config import method_name, names
 from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
 from unlearncanvas.evaluations.backdoor.old_tables import REMOVED, kept
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.results import AttackResults, BackdoorResults
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.publish.report.command import (
-    BENCH,
     changed_settings,
-    drawing_options,
+    command_of,
     eraser_option,
-    set_options,
+    file_name,
+    older_options,
+    stored_options,
+    without_usual,
 )
+from unlearncanvas.results.run_config import RunConfig
 
 
 def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
             "95 % intervals. ASR: the trigger still works; as asked: the prompt came back; ACC: "
             "the grid without triggers; near: other words in the trigger's place."
         ),
-        "commands": commands_of(run, attack),
+        "command": attack_command(run, attack),
         "headings": [heading for heading, _, _ in columns],
         "rows": [
             {
@@ -46,46 +47,49 @@ def attack_table(run: BackdoorResults, attack: AttackResults) -> dict[str, Any]:
     }
 
 
-def commands_of(run: BackdoorResults, attack: AttackResults) -> list[str]:
-    """Return the commands that make an attack's rows again: one for erasers of equal changes.
+def attack_command(run: BackdoorResults, attack: AttackResults) -> str:
+    """Return the command that makes an attack's rows again; empty if there is none."""
+    config = attack_config(run, attack)
+    return "" if config is None else command_of(config)
 
-    ``--set`` is for all erasers of a command, so that others have a command of their own.
-    """
+
+def attack_config(run: BackdoorResults, attack: AttackResults) -> RunConfig | None:
+    """Return the options that make an attack's rows again; None if no eraser's class is known."""
     known = run.protocol in names("protocols")
     grid = load_backdoor_protocol(run.protocol).grid if known else None
-    groups: dict[tuple[str, ...], list[str]] = {}
+    erasers: dict[str, str] = {}
+    settings: dict[str, object] = {}
     for row in attack.rows:
-        if row.label in (CLEAN, POISONED):
-            continue
-        named = eraser_option(run, row.label)
+        named = None if row.label in (CLEAN, POISONED) else eraser_option(run, row.label)
         if named is None:
             continue
-        settings = row.settings
+        erasers[row.label] = named
+        own = row.settings
         if grid is not None and named in names("erasers"):
-            settings = changed_settings(row.label, row.settings, grid.preset)
-        groups.setdefault(tuple(set_options(settings)), []).append(named)
-    return [
-        shlex.join([*_common(run, attack, grid), *_each("--eraser", erasers), *options])
-        for options, erasers in groups.items()
-    ]
+            own = changed_settings(row.label, row.settings, grid.preset)
+        settings |= {f"{method_name(named)}.{key}": value for key, value in own.items()}
+    if not erasers:
+        return None
+    found = {**removal_options(run), "erasers": list(erasers.values())}
+    found |= {"targets": [attack_option(run, attack.attack)], "settings": settings}
+    return RunConfig.model_validate(without_usual(found, grid))
 
 
-def _common(run: BackdoorResults, attack: AttackResults, grid: Protocol | None) -> list[str]:
-    """What all commands of an attack share."""
-    registered = attack.attack in names("attacks")
-    parts = [*BENCH, "--protocol", run.protocol if grid else f"{run.protocol}.yaml"]
-    parts += ["--targets", attack.attack if registered else f"{attack.attack}.yaml"]
+def removal_options(run: BackdoorResults) -> dict[str, Any]:
+    """Return the options of a run, from before version 0.7 too, but for attacks and erasers."""
+    if run.config is not None:
+        return stored_options(run, run.config)
+    found = older_options(run, run.asked)
+    found |= {"known_fraction": run.known, "trigger_knowledge": run.knowledge}
     tier = run.asked.tier if run.asked else None if run.tier == "custom" else run.tier
-    if tier is not None:
-        parts += ["--tier", tier]
-    if grid is None or run.model != grid.model:
-        parts += ["--model", run.model]
-    if run.known != 1:
-        parts += ["--known", str(run.known)]
-    if run.knowledge != "exact":
-        parts += ["--knowledge", run.knowledge]
-    return parts + drawing_options(run, grid.sampler if grid else None)
+    return found if tier is None else {**found, "tier": tier}
 
 
-def _each(option: str, values: list[str]) -> list[str]:
-    return [part for value in values for part in (option, value)]
+def attack_option(run: BackdoorResults, attack: str) -> str:
+    """Return how an attack is named on the command line."""
+    if attack in names("attacks"):
+        return attack
+    asked = run.config.targets if run.config is not None else None
+    return {method_name(name): file_name(name) for name in asked or ()}.get(
+        attack, f"{attack}.yaml"
+    )

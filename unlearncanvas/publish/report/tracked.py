@@ -7,7 +7,7 @@ from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
 from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
 from unlearncanvas.evaluations.backdoor.tracked import scores_of as backdoor_scores
 from unlearncanvas.evaluations.grid.tracked import scores_of
-from unlearncanvas.publish.report.attacks import commands_of
+from unlearncanvas.publish.report.attacks import attack_command
 from unlearncanvas.publish.report.collect import (
     BackdoorRun,
     Collection,
@@ -70,9 +70,7 @@ def _of_backdoors(found: BackdoorRun, label: str) -> tuple[TrackedRun, RunSummar
             "attacks": {attack.attack: attack.settings for attack in results.attacks},
             "known": results.known,
             "knowledge": results.knowledge,
-            "command": [
-                command for attack in results.attacks for command in commands_of(results, attack)
-            ],
+            "command": [attack_command(results, attack) for attack in results.attacks],
         },
     )
     sheets = {f"{name}/sheet": found.path.with_name(f"sheet-{name}.png") for name in rows}

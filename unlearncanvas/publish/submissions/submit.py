@@ -13,6 +13,7 @@ from unlearncanvas.core.files import write_text
 from unlearncanvas.engine.chunks import Chunk
 from unlearncanvas.pipelines.artifacts import Artifact, json_path, read_artifact, read_record
 from unlearncanvas.publish.report.collect import LeaderboardRow, collect
+from unlearncanvas.publish.report.command import row_config
 from unlearncanvas.publish.submissions.bundle import (
     CARD,
     GRID,
@@ -101,7 +102,9 @@ def write_bundle(
         (place_of(folder, target) / "result.json").relative_to(folder).as_posix()
         for target in results
     )
-    write_results(folder, run.model_copy(update={"rows": rows, "results": paths, "root": "."}))
+    config = row_config(run, next(iter(entry.rows.values())).label, first)
+    own = {"rows": rows, "results": paths, "root": ".", "config": config}
+    write_results(folder, run.model_copy(update=own))
     write_text(folder / CARD, card_text(card))
     manifest = Manifest(
         protocol=run.protocol,
