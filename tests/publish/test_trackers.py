@@ -7,13 +7,15 @@ from types import ModuleType
 from unittest.mock import MagicMock
 
 import pytest
+from accelerate import PartialState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 from PIL import Image
 
+from metrics.base import Score
 from tests.fixtures.wandb_file import read
-from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
+from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun, numbers
 from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
-from unlearncanvas.publish.tracking.library import Library, flat, start_accelerate
+from unlearncanvas.publish.tracking.library import Library, flat
 from unlearncanvas.publish.tracking.mlflow_tracker import MLflow
 from unlearncanvas.publish.tracking.other_trackers import OtherLibrary
 from unlearncanvas.publish.tracking.requested import NAMES, as_track, libraries
@@ -23,8 +25,14 @@ from unlearncanvas.publish.tracking.wandb_tracker import Wandb
 CONFIG = {"settings": {"lr": 2e-4, "anchor": None}, "targets": ["Mosaic", "Cat"], "tier": "smoke"}
 
 
-def a_run(folder, name="esd"):
-    return TrackedRun(name=name, group="mini", folder=folder / name, config=CONFIG)
+@pytest.fixture(autouse=True)
+def fresh_process(monkeypatch):
+    """Accelerate's state as it is before a run."""
+    monkeypatch.setattr(PartialState, "_shared_state", {})
+
+
+def a_run(folder, name="esd", config=CONFIG):
+    return TrackedRun(name=name, group="mini", folder=folder / name, config=config)
 
 
 def a_summary(folder):
@@ -38,11 +46,11 @@ def a_summary(folder):
     )
 
 
-def send(library, folder, *names, losses=(0.5, 0.25), ended=True):
+def send(library, folder, *names, losses=(0.5, 0.25), ended=True, config=CONFIG):
     """Two runs at once, as a benchmark with two erasers has them."""
     tracker = AsyncTracker(library)
     for name in names:
-        tracker.open(a_run(folder, name))
+        tracker.open(a_run(folder, name, config))
         for step, loss in enumerate(losses):
             tracker.log(name, {"loss/style:Mosaic": loss}, 10 * step)
         tracker.log(name, {"images": 4.0})
@@ -133,9 +141,10 @@ def test_an_interrupted_mlflow_run_is_killed_and_goes_on_when_resumed(tmp_path, 
     send(MLflow({}), tmp_path, "esd", ended=False)
     (run,) = mlflow_store("unlearncanvas").values()
     assert run.info.status == "KILLED"
-    send(MLflow({}), tmp_path, "esd", losses=(0.125,))
+    send(MLflow({}), tmp_path, "esd", losses=(0.125,), config=CONFIG | {"tier": "quick"})
     (again,) = mlflow_store("unlearncanvas").values()
     assert (again.info.run_id, again.info.status) == (run.info.run_id, "FINISHED")
+    assert again.data.params["tier"] == "smoke"  # MLflow refuses to change a parameter
     curve = mlflow.MlflowClient().get_metric_history(run.info.run_id, "loss/style:Mosaic")
     assert [point.value for point in curve] == [0.5, 0.25, 0.125]
 
@@ -150,6 +159,18 @@ def test_two_open_wandb_runs_keep_their_own_config_and_curves(tmp_path):
         losses = [(p["erase_step"], p["loss/style:Mosaic"]) for p in found["history"][:2]]
         assert losses == [(0.0, 0.5), (10.0, 0.25)]
         assert found["history"][-1]["style-Mosaic/sheet/_type"] == "image-file"
+
+
+def test_an_interrupted_wandb_run_has_failed_and_goes_on_when_resumed(tmp_path):
+    found = []
+    for ended in (False, True):
+        send(Wandb({"mode": "offline"}), tmp_path, "esd", ended=ended)
+        (path,) = (tmp_path / "esd").rglob("run-*.wandb")
+        found.append(read(path))
+        path.unlink()  # the next may be of the same second, and have its name
+    first, second = found
+    assert first["id"] == second["id"]
+    assert (first["exit_code"], second["exit_code"]) == (1, 0)
 
 
 def stand_in(monkeypatch, name):
@@ -263,6 +284,15 @@ def test_trackers_may_be_named_several_times_and_wandb_in_short(monkeypatch):
     assert libraries([]) == as_track([], wandb=False, wandb_args=[]) == []
 
 
+def test_a_row_becomes_numbers():
+    score = Score(value=2.0, n=5, low=1.0, high=3.0, unit="%", higher_is_better=True)
+    bare = Score(value=7.0, n=5, low=None, high=None, unit="", higher_is_better=False)
+    assert numbers("style", {"ua": score, "fid": bare}, {"ufe": 10, "peak": None}) == {
+        "style/ua": 2.0, "style/ua/low": 1.0, "style/ua/high": 3.0, "style/fid": 7.0,
+        "style/ufe": 10.0,
+    }  # fmt: skip
+
+
 def test_config_becomes_plain_values():
     assert flat(CONFIG | {"full": True}) == {
         "settings.lr": 2e-4, "settings.anchor": "null", "targets": '["Mosaic", "Cat"]',
@@ -271,12 +301,9 @@ def test_config_becomes_plain_values():
 
 
 def test_a_launcher_is_hidden_from_accelerate_only(monkeypatch):
-    from accelerate.state import PartialState
-
-    monkeypatch.setattr(PartialState, "_shared_state", {})
     for name in ("LOCAL_RANK", "RANK"):
         monkeypatch.setenv(name, "0")
     monkeypatch.setenv("WORLD_SIZE", "2")  # with it, accelerate would wait for a second process
-    start_accelerate()
+    AsyncTracker(OneAtATime())
     assert PartialState().num_processes == 1
     assert os.environ["WORLD_SIZE"] == "2"

@@ -70,6 +70,7 @@ def test_an_offline_run_holds_config_losses_scores_and_pictures(tmp_path, monkey
     assert {run.info.run_name for run in sent} == {"none", "noise", "esd"}  # resumed
     (sent,) = (run for run in sent if run.info.run_name == "esd")
     assert sent.data.metrics["style/unlearning_accuracy"] == pytest.approx(score.value)
+    assert sent.data.metrics["style/ufe"] == row.ufe > 0
     assert sent.data.metrics["loss/style:Mosaic"] == pytest.approx(losses[0])
 
 
@@ -111,6 +112,8 @@ def test_the_backdoor_exam_is_tracked_as_it_goes_and_later(tmp_path, monkeypatch
     assert [step["erase_step"] for step in losses] == [0.0]  # the injection has no run of its own
     assert losses[0][f"loss/{attack.attack}"] > 0
     last = found["history"][-1]
+    (cost,) = (row.cost for row in attack.rows if row.label == "skd")
+    assert last[f"{attack.attack}/ufe"] == cost.ufe > 0
     assert last[f"{attack.attack}/as_asked"] == pytest.approx(score.value)
     assert last[f"{attack.attack}/sheet/_type"] == "image-file"
     ((_, names),) = found["artifacts"]
@@ -144,6 +147,12 @@ class Stuck(Broken):
         threading.Event().wait()
 
 
+class Exiting(Broken):
+    def start(self, run):
+        self.calls += 1
+        raise SystemExit("log in first")
+
+
 class Failing(Broken):
     """Fails in the middle of a run."""
 
@@ -159,6 +168,7 @@ class Failing(Broken):
     ("library", "said", "calls"),
     [
         (Broken(), "the server is gone", 1),
+        (Exiting(), "log in first", 1),
         (Stuck(), "no answer within 0 s", 0),
         (Failing(), "the server is gone", 1),
     ],
@@ -175,6 +185,23 @@ def test_a_tracker_that_fails_or_hangs_stops_nothing(tmp_path, caplog, library, 
     assert said in caplog.text
     assert f"unlearncanvas track RUNS --track {library.name}" in caplog.text
     assert (len(caplog.records), library.calls, tracker.failed) == (1, calls, True)
+
+
+def test_a_tracker_that_answers_too_late_is_one_warning(tmp_path, caplog):
+    awake = threading.Event()
+
+    class Late(Broken):
+        def start(self, run):
+            awake.wait()
+            raise ConnectionError("too late")
+
+    tracker = AsyncTracker(Late(), patience=0.05)
+    tracker.open(TrackedRun(name="esd", group="mini", folder=tmp_path, config={}))
+    tracker.close()
+    awake.set()
+    tracker._threads[0].join()
+    (record,) = caplog.records
+    assert "no answer" in record.getMessage()
 
 
 class Slow(Broken):

@@ -1,12 +1,13 @@
 """A tracker on threads of its own: the benchmark never waits for it and never fails with it."""
 
 import logging
+import os
 import queue
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from typing import NamedTuple, final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any, NamedTuple, final
 
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
 from unlearncanvas.publish.tracking.library import Library
@@ -15,12 +16,19 @@ _log = logging.getLogger(__name__)
 PATIENCE = 120.0
 """Seconds without a sign of life after which the end of a benchmark waits no longer."""
 
+LAUNCHER = ("LOCAL_RANK", "WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Variables by which accelerate sees that it is one of several processes."""
+
 
 class _Point(NamedTuple):
     """Numbers at one time of a run."""
 
     values: Mapping[str, float]
     step: int | None
+
+
+class _StoppedError(Exception):
+    """A call has failed: nothing more is sent."""
 
 
 @final
@@ -41,11 +49,12 @@ class AsyncTracker:
     def __init__(
         self, library: Library, *, patience: float = PATIENCE, in_turn: bool = False
     ) -> None:
+        _start_accelerate()
         self._library, self._patience, self._progress = library, patience, time.monotonic()
         self.failed = False
         self._queues: dict[str, queue.Queue[_Point | RunSummary | None]] = {}
         self._threads: list[threading.Thread] = []
-        self._failing, self._starting = threading.Lock(), threading.Lock()
+        self._failing, self._calling = threading.Lock(), threading.Lock()
         self._turn = threading.Lock() if in_turn or library.one_run_at_a_time else nullcontext()
 
     def open(self, run: TrackedRun) -> None:
@@ -82,23 +91,26 @@ class AsyncTracker:
             self._fail(f"no answer within {self._patience:.0f} s")
 
     def _send(self, run: TrackedRun, points: "queue.Queue[_Point | RunSummary | None]") -> None:
-        try:
-            with self._turn:
-                with self._starting:
-                    if self.failed:
-                        return
-                    tracker = self._library.start(run)
-                while isinstance(item := points.get(), _Point) and not self.failed:
-                    self._library.log(tracker, item.values, item.step)
-                    self._progress = time.monotonic()
-                if self.failed:
-                    return
-                if isinstance(item, RunSummary):
-                    self._library.log_summary(tracker, item)
-                self._library.finish(tracker, interrupted=item is None)
-                self._progress = time.monotonic()
-        except Exception as exc:  # noqa: BLE001 - a tracker may fail in any way
-            self._fail(" ".join(str(exc).split()) or type(exc).__name__)
+        with suppress(_StoppedError), self._turn:
+            tracker = self._call(self._library.start, run)
+            while isinstance(item := points.get(), _Point):
+                self._call(self._library.log, tracker, item.values, item.step)
+            if item is not None:
+                self._call(self._library.log_summary, tracker, item)
+            self._call(self._library.finish, tracker, interrupted=item is None)
+
+    def _call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Call the library, one thread at a time: MLflow reads the files of all its runs."""
+        with self._calling:
+            if self.failed:
+                raise _StoppedError
+            try:
+                found = function(*arguments, **options)
+            except (Exception, SystemExit) as exc:
+                self._fail(" ".join(str(exc).split()) or type(exc).__name__)
+                raise _StoppedError from exc
+            self._progress = time.monotonic()
+            return found
 
     def _fail(self, reason: str) -> None:
         with self._failing:
@@ -120,3 +132,17 @@ def open_trackers(libraries: Sequence[Library]) -> Iterator[list[AsyncTracker]]:
     finally:
         for tracker in trackers:
             tracker.close()
+
+
+def _start_accelerate() -> None:
+    """Set up accelerate's process state, without which its trackers do not log.
+
+    The launcher is hidden from it: it would wait for all processes, and only this one tracks.
+    """
+    from accelerate import PartialState
+
+    hidden = {name: os.environ.pop(name) for name in LAUNCHER if name in os.environ}
+    try:
+        PartialState()
+    finally:
+        os.environ.update(hidden)

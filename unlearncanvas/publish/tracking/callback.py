@@ -18,7 +18,7 @@ class TrackerCallback(Callback):
 
     Args:
         trackers: Each gets everything.
-        runs: By label; what is not in it (the injection of a backdoor) is not tracked.
+        runs: By label; what is erased under another label is not tracked.
     """
 
     def __init__(self, trackers: Sequence[AsyncTracker], runs: Mapping[str, TrackedRun]) -> None:

@@ -5,11 +5,9 @@ a run is named and resumed, and how pictures and files are stored, differs betwe
 """
 
 import json
-import os
 import secrets
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,7 +16,6 @@ from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
 
 PROJECT = "unlearncanvas"
 """Project of the runs, and experiment of MLflow's, where the user names none."""
-LAUNCHER = ("LOCAL_RANK", "WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 
 
 class Library(ABC):
@@ -86,21 +83,3 @@ def flat(config: Mapping[str, object], prefix: str = "") -> dict[str, str | floa
         else:
             found[prefix + key] = json.dumps(value, default=str)
     return found
-
-
-@contextmanager
-def _single_process() -> Iterator[None]:
-    """Hide the launcher from accelerate, which would wait for all processes to form a group."""
-    hidden = {name: os.environ.pop(name) for name in LAUNCHER if name in os.environ}
-    try:
-        yield
-    finally:
-        os.environ.update(hidden)
-
-
-def start_accelerate() -> None:
-    """Set up accelerate's process state, without which its trackers refuse to log."""
-    from accelerate import PartialState
-
-    with _single_process():
-        PartialState()

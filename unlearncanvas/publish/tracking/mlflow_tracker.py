@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import Any, ClassVar, final
 
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
-from unlearncanvas.publish.tracking.library import PROJECT, Library, flat, kept_id, start_accelerate
+from unlearncanvas.publish.tracking.library import PROJECT, Library, flat, kept_id
 
 TAG = "unlearncanvas.run"
 """Tag that holds the id kept in a run's folder: the run that has it is resumed."""
@@ -27,7 +27,6 @@ class MLflow(Library):
         import mlflow
         from accelerate.tracking import MLflowTracker
 
-        start_accelerate()
         given = {"experiment_name": PROJECT, **self._arguments}
         tracker = MLflowTracker(**{**given, "run_name": self._title("run_name", run)})
         tracker.main_process_only = False

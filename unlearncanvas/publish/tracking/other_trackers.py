@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple, final
 
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
-from unlearncanvas.publish.tracking.library import PROJECT, Library, flat, start_accelerate
+from unlearncanvas.publish.tracking.library import PROJECT, Library, flat
 
 
 class Other(NamedTuple):
@@ -53,7 +53,6 @@ class OtherLibrary(Library):
         """Start the run; arguments go to accelerate's class as they are, ``project`` aside."""
         from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
-        start_accelerate()
         other, given = OTHERS[self.name], {"project": PROJECT, **self._arguments}
         named = {other.project: given.pop("project"), other.run: run.name}
         if self.name == "dvclive":  # a run is a folder

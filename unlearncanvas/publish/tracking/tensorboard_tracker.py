@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, ClassVar, final
 
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
-from unlearncanvas.publish.tracking.library import Library, flat, kept_id, start_accelerate
+from unlearncanvas.publish.tracking.library import Library, flat, kept_id
 
 
 @final
@@ -22,7 +22,6 @@ class TensorBoard(Library):
         """Open an event file; hyperparameters are stored once."""
         from accelerate.tracking import TensorBoardTracker
 
-        start_accelerate()
         folder, name = run.folder, self.name
         if "logging_dir" in self._arguments:  # runs of one name lie side by side there
             folder = Path(self._arguments["logging_dir"]) / run.group
