@@ -16,11 +16,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from metrics.proportion import accuracy
 from unlearncanvas.canvases.sources import SHIPPED, Sources
+from unlearncanvas.cli import completion
 from unlearncanvas.core.config import load_eraser, parse_overrides
 from unlearncanvas.core.fields import MAX_SEED
-from unlearncanvas.engine.options import drawing_as_asked, pick_device
 from unlearncanvas.types import Cell, Domain
 
 if TYPE_CHECKING:
@@ -59,7 +58,12 @@ def backdoor() -> None:
 
 @app.command()
 def inject(
-    attack: Annotated[str, typer.Option(help="Registered name or a YAML file.")],
+    attack: Annotated[
+        str,
+        typer.Option(
+            help="Registered name or a YAML file.", autocompletion=completion.of("attacks")
+        ),
+    ],
     model: Annotated[
         str, typer.Option(help="Protocol that gives model and grid: mini, unlearncanvas:quick.")
     ] = "mini",
@@ -112,6 +116,7 @@ def poison(
     import torch
 
     from unlearncanvas.canvases.load import load_detectors
+    from unlearncanvas.engine.options import drawing_as_asked, pick_device
     from unlearncanvas.evaluations.backdoor.poison import PoisonRoom, as_attack
     from unlearncanvas.evaluations.backdoor.protocol import load_grid
     from unlearncanvas.evaluations.backdoor.sheets import open_to
@@ -158,6 +163,7 @@ def gate(
     seeds: Sequence[int],
 ) -> list[Verdict]:
     """Return how often each trigger works, and what the grid without triggers is like."""
+    from metrics.proportion import accuracy
     from unlearncanvas.engine.chunks import to_predictions
     from unlearncanvas.engine.drawing import detected_table, draw_all
     from unlearncanvas.evaluations.backdoor.assess import DRIFT_ALLOWED, SUCCESS_WANTED

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from unlearncanvas.cli import completion
 from unlearncanvas.core.config import choose, find_config, names
 from unlearncanvas.core.method_config import METHOD_CONFIGS, Config, MetricConfig, read_config
 
@@ -13,7 +14,11 @@ CONFIGS: Mapping[str, type[Config]] = {**METHOD_CONFIGS, "metrics": MetricConfig
 
 def cite(
     name: Annotated[
-        list[str] | None, typer.Argument(help="Registered erasers, attacks and metrics.")
+        list[str] | None,
+        typer.Argument(
+            help="Registered erasers, attacks and metrics.",
+            autocompletion=completion.of(*METHOD_CONFIGS, "metrics"),
+        ),
     ] = None,
     *,
     all_: Annotated[bool, typer.Option("--all", help="All of them.")] = False,

@@ -7,8 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from unlearncanvas.cli import completion
 from unlearncanvas.core.config import choose, find_config, names
-from unlearncanvas.core.method_config import EraserConfig, MetricConfig, read_config
+from unlearncanvas.core.method_config import METHOD_CONFIGS, MetricConfig, read_config
 
 if TYPE_CHECKING:
     from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
@@ -17,15 +18,28 @@ if TYPE_CHECKING:
 console = Console(emoji=False)
 Entry = tuple[str, Sequence[str]]
 """A name, and the lines beside it."""
+LISTS = ("erasers", "attacks", "protocols", "targets", "metrics")
+
+
+def _lists(incomplete: str) -> list[str]:
+    return completion.beginning(incomplete, LISTS)
 
 
 def ls(
-    what: Annotated[str, typer.Argument(help="erasers, protocols, targets or metrics")],
-    protocol: Annotated[str, typer.Option(help="Whose targets.")] = "mini",
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="erasers, attacks, protocols, targets or metrics", autocompletion=_lists
+        ),
+    ],
+    protocol: Annotated[
+        str, typer.Option(help="Whose targets.", autocompletion=completion.of("protocols"))
+    ] = "mini",
 ) -> None:
     """List what there is."""
-    lists = {
-        "erasers": _erasers,
+    found = {
+        "erasers": lambda: _methods("erasers"),
+        "attacks": lambda: _methods("attacks"),
         "protocols": _protocols,
         "targets": lambda: _targets(protocol),
         "metrics": _metrics,
@@ -33,15 +47,15 @@ def ls(
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True, style="bold")
     grid.add_column(overflow="fold")
-    for name, lines in lists[choose("list", what, lists)]():
+    for name, lines in found[choose("list", what, LISTS)]():
         grid.add_row(name, "\n".join(lines))
     console.print(grid)
 
 
-def _erasers() -> Iterator[Entry]:
+def _methods(kind: str) -> Iterator[Entry]:
     """What each is, needs, leaves and costs."""
-    for name in names("erasers"):
-        about = read_config(EraserConfig, find_config("erasers", name)).about
+    for name in names(kind):
+        about = read_config(METHOD_CONFIGS[kind], find_config(kind, name)).about
         source = [about.family, about.paper.label if about.paper else ""]
         if about.code is not None:
             source.append(f"{about.code} ({about.license})")

@@ -1,74 +1,107 @@
-"""The console script ``unlearncanvas``: all commands; ``export`` is here."""
+"""The console script ``unlearncanvas``: its commands, each imported when it runs."""
 
 import sys
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple, final
 
 import typer
-from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
 
 from unlearncanvas.cli.app import run_app
-from unlearncanvas.cli.backdoor import app as backdoor_app
-from unlearncanvas.cli.bench import EXAMPLES, bench
-from unlearncanvas.cli.cite import cite
-from unlearncanvas.cli.compare import compare
-from unlearncanvas.cli.ls import ls
-from unlearncanvas.cli.merge import merge
-from unlearncanvas.cli.options import Sectioned
-from unlearncanvas.cli.rank_correlation import old_name, rank_correlation
-from unlearncanvas.cli.report import report
-from unlearncanvas.cli.score import score
-from unlearncanvas.cli.submissions import leaderboard, reseal, submit, validate, verify
-from unlearncanvas.cli.track import track
-from unlearncanvas.cli.tune import tune
+
+
+class Command(NamedTuple):
+    """A command, before it is imported.
+
+    Attributes:
+        place: ``module:name`` in ``unlearncanvas.cli``; the name is a function's or an app's.
+        help: Its line in the list of commands.
+        hidden: Whether the list leaves it out.
+    """
+
+    place: str
+    help: str
+    hidden: bool = False
+
+
+COMMANDS = {
+    "bench": Command("bench:app", "Erase, draw the grid, detect, score."),
+    "ls": Command("ls:ls", "List erasers, attacks, protocols, targets or metrics."),
+    "cite": Command("cite:cite", "Print BibTeX entries of erasers, attacks and metrics."),
+    "tune": Command("tune:tune", "Search an eraser's settings on the reserved targets."),
+    "rank-correlation": Command(
+        "rank_correlation:rank_correlation", "Compare how two tables rank erasers."
+    ),
+    "agreement": Command("rank_correlation:old_name", "Is rank-correlation now.", hidden=True),
+    "score": Command("score:score", "Score images made elsewhere."),
+    "merge": Command("merge:merge", "Put run folders of several machines together."),
+    "report": Command("report:report", "Write a page and tables of runs."),
+    "compare": Command("compare:compare", "Compare two runs image by image."),
+    "track": Command("track:track", "Send finished runs to W&B, TensorBoard or MLflow."),
+    "submit": Command("submissions:submit", "Make a bundle of a finished run."),
+    "validate": Command("submissions:validate", "Check that a bundle gives the scores it states."),
+    "verify": Command("submissions:verify", "Draw a random part of a bundle again and compare."),
+    "reseal": Command("submissions:reseal", "Score bundles with today's metrics (maintainers)."),
+    "leaderboard": Command("submissions:leaderboard", "Build the site of a folder of bundles."),
+    "export": Command("export:export", "Write an erased model as a diffusers folder."),
+    "backdoor": Command("backdoor:app", "Poison a model."),
+}
+
+
+@final
+class LazyGroup(TyperGroup):
+    """Lists commands by name and help; imports the one that is run or whose help is asked for."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, command in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=command.help, hidden=command.hidden))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the name, the imported command and its arguments."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else load(name), rest
+
+
+def load(name: str) -> Any:
+    """Import a command."""
+    module, _, attribute = COMMANDS[name].place.partition(":")
+    found = getattr(import_module(f"unlearncanvas.cli.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(name)(found)
+        found = single
+    return typer.main.get_command(found)
+
 
 app = typer.Typer(
-    add_completion=False,
+    cls=LazyGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
     help="The exam for concept unlearning in text-to-image diffusion models.",
 )
-app.command(cls=Sectioned, epilog=EXAMPLES)(bench)
-app.command()(ls)
-app.command()(cite)
-app.command()(tune)
-app.command()(rank_correlation)
-app.command("agreement", hidden=True)(old_name)
-app.command()(score)
-app.command()(merge)
-app.command()(report)
-app.command()(compare)
-app.command()(track)
-app.command()(submit)
-app.command()(validate)
-app.command()(verify)
-app.command()(reseal)
-app.command()(leaderboard)
-app.add_typer(backdoor_app, name="backdoor")
-console = Console(emoji=False)
 
 
-@app.command()
-def export(
-    artifact: Annotated[Path, typer.Argument(help="Folder with erased.safetensors.")],
-    folder: Annotated[Path, typer.Argument(help="New folder for the diffusers pipeline.")],
+def _print_version(wanted: object) -> bool:
+    if wanted:
+        typer.echo(f"unlearncanvas {version('unlearncanvas')}")
+        raise typer.Exit
+    return False
+
+
+@app.callback()
+def unlearncanvas(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
 ) -> None:
-    """Write an erased model as a plain diffusers pipeline folder, where the erasure is weights."""
-    from unlearncanvas.pipelines.artifacts import leaves_of, load_erased, read_artifact
-    from unlearncanvas.pipelines.base_model import load_base
-    from unlearncanvas.pipelines.quiet import silence_libraries
-
-    silence_libraries()
-    described, _ = read_artifact(artifact)
-    if folder.exists() and any(folder.iterdir()):
-        raise ValueError(f"{folder} is not empty; name a new folder")
-    if leaves_of(described) != "weights":
-        raise ValueError(f"{described.eraser} leaves no weights that a plain pipeline could hold")
-    pipe = load_erased(artifact, load_base(described.base))
-    pipe.save_pretrained(folder)
-    console.print(
-        f"wrote {folder}; load it with StableDiffusionPipeline.from_pretrained", markup=False
-    )
+    """Take the options that stand before a command."""
 
 
 def main() -> None:

@@ -12,8 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from unlearncanvas.engine.chunks import Chunk, ChunkMetadata
-
 DERIVED = ("result.json", "results.json")
 """Made anew from the chunks by the bench command."""
 console = Console(emoji=False)
@@ -66,6 +64,7 @@ def _copy(source: Path, out: Path) -> Counter[str]:
 
 def _parts(path: Path) -> list[Path] | None:
     """The files that a JSON file seals; none if it seals nothing, None if they are not whole."""
+    from unlearncanvas.engine.chunks import Chunk
     from unlearncanvas.pipelines.artifacts import artifact_files, json_path, read_artifact
 
     if path == json_path(path.parent):
@@ -81,6 +80,8 @@ def _parts(path: Path) -> list[Path] | None:
 
 
 def _is_metadata(path: Path) -> bool:
+    from unlearncanvas.engine.chunks import ChunkMetadata
+
     try:
         ChunkMetadata.model_validate_json(path.read_text(encoding="utf-8"))
     except ValueError:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from unlearncanvas.cli import completion
 from unlearncanvas.core.config import read_yaml
 from unlearncanvas.engine.run_flags import REPEATED, flag_of, from_flags, typed_flags
 from unlearncanvas.results.run_config import (
@@ -65,6 +66,7 @@ def _annotation(name: str) -> Any:
             metavar=None if switch else OPTIONS[name].metavar,
             show_default=False,
             rich_help_panel=OPTIONS[name].section,
+            autocompletion=completion.OF_OPTION.get(name),
         ),
     ]
 

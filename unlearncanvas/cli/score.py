@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from unlearncanvas.cli import completion
+
 if TYPE_CHECKING:
     from unlearncanvas.evaluations.grid.protocol import Protocol
     from unlearncanvas.types import Concept
@@ -19,10 +21,17 @@ def score(
     ],
     name: Annotated[str, typer.Option(help="What to call the method.")],
     target: Annotated[
-        str | None, typer.Option(help="What these images have forgotten, e.g. 'Van Gogh'.")
+        str | None,
+        typer.Option(
+            help="What these images have forgotten, e.g. 'Van Gogh'.",
+            autocompletion=completion.targets,
+        ),
     ] = None,
     protocol: Annotated[
-        str, typer.Option(help="Registered name or a YAML file.")
+        str,
+        typer.Option(
+            help="Registered name or a YAML file.", autocompletion=completion.of("protocols")
+        ),
     ] = "unlearncanvas",
     detectors: Annotated[str | None, typer.Option(help="As for bench.")] = None,
     dataset: Annotated[str | None, typer.Option(help="As for bench.")] = None,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from unlearncanvas.cli import completion
+
 if TYPE_CHECKING:
     from metrics.base import Score
     from unlearncanvas.publish.submissions.bundle import Card
@@ -21,7 +23,9 @@ Dataset = Annotated[str | None, typer.Option(help="UnlearnCanvas' images, to che
 
 def submit(
     runs: Annotated[Path, typer.Argument(help="Folder of the runs.")],
-    eraser: Annotated[str, typer.Option(help="Whose results.")],
+    eraser: Annotated[
+        str, typer.Option(help="Whose results.", autocompletion=completion.of("erasers"))
+    ],
     card: Annotated[
         Path | None, typer.Option(help="YAML with method, paper, ...; asked for without it.")
     ] = None,

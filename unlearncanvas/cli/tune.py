@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from rich.console import Console
 
+from unlearncanvas.cli import completion
 from unlearncanvas.core.config import choose, find_config, load_eraser
 from unlearncanvas.core.method_config import Axis, Choices, EraserConfig, read_config
 
@@ -32,10 +33,19 @@ console = Console(emoji=False)
 
 
 def tune(
-    eraser: Annotated[str, typer.Argument(help="Registered name or a YAML file.")],
+    eraser: Annotated[
+        str,
+        typer.Argument(
+            help="Registered name or a YAML file.", autocompletion=completion.of("erasers")
+        ),
+    ],
     trials: Annotated[int, typer.Option(min=1, help="Settings to try.")] = 8,
-    protocol: Annotated[str, typer.Option(help="Where to search.")] = "mini-tune",
-    tier: Annotated[str, typer.Option(help="Tier of the protocol.")] = "search",
+    protocol: Annotated[
+        str, typer.Option(help="Where to search.", autocompletion=completion.of("protocols"))
+    ] = "mini-tune",
+    tier: Annotated[
+        str, typer.Option(help="Tier of the protocol.", autocompletion=completion.tiers)
+    ] = "search",
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the search.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     out: Annotated[Path, typer.Option(help="Root of the run folders.")] = Path("runs"),
