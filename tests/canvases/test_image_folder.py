@@ -24,7 +24,7 @@ def test_official_names_are_read_back(tmp_path):
     protocol = load_protocol("unlearncanvas")
     for cell in protocol.cells():
         (tmp_path / official_name(cell, 188)).touch()
-    found = find_images(tmp_path, protocol)
+    found = find_images(tmp_path, protocol.cells(), protocol=protocol.name, seed=188)
     assert set(found) == {188}
     assert len(found[188]) == 1020
     for cell, path in found[188].items():
@@ -48,7 +48,7 @@ def fill(folder, protocol, size=(64, 64), seed=188):
 def test_what_is_no_whole_grid_is_refused(small, tmp_path):
     def refused(match):
         with pytest.raises(ValueError, match=match):
-            find_images(folder, small)
+            find_images(folder, small.cells(), protocol=small.name, seed=188)
 
     folder = fill(tmp_path / "images", small)
     (folder / "Mosaic_Cat_seed188.png").unlink()

@@ -16,7 +16,7 @@ from unlearncanvas.cli.terminal import say_templates
 from unlearncanvas.core.config import find_config, load_eraser, names, read_yaml
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.sheets import removal_task
-from unlearncanvas.evaluations.grid.protocol import Protocol, load_protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.pipelines.artifacts import read_record
 from unlearncanvas.types import Concept, Task, Templates
 
@@ -130,7 +130,7 @@ def test_templates_are_in_the_digest_of_an_artifact_and_in_no_protocol_s(bench, 
     assert record.task() == brought
     other = {"templates": MINI.templates.model_dump() | {"style": "{words}!"}}
     rules = read_yaml(find_config("protocols", "mini"))
-    assert Protocol.model_validate(rules | other).digest == MINI.digest
+    assert GridProtocol.model_validate(rules | other).digest == MINI.digest
 
 
 def test_an_artifact_of_before_has_the_templates_in_its_settings(tmp_path):

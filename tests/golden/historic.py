@@ -14,7 +14,7 @@ from unlearncanvas.core.config import read_yaml
 from unlearncanvas.core.json_file import read_json
 from unlearncanvas.engine.chunks import to_predictions
 from unlearncanvas.engine.reference_features import open_reference
-from unlearncanvas.evaluations.grid.protocol import Protocol, with_new_keys
+from unlearncanvas.evaluations.grid.protocol import GridProtocol, with_new_keys
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, target_scores
 from unlearncanvas.publish.submissions.bundle import RESULTS, TARGETS, read_manifest
 from unlearncanvas.publish.submissions.validate import read_rows
@@ -57,7 +57,7 @@ def rescored(name):
 def protocol(name):
     """Return a historic protocol; those of 0.5 leave the templates to the erasers."""
     path = HISTORIC / "protocols" / f"{name}.yaml"
-    return Protocol.model_validate(with_new_keys(read_yaml(path)) | {"templates": {}})
+    return GridProtocol.model_validate(with_new_keys(read_yaml(path)) | {"templates": {}})
 
 
 def _flat(where, scores):

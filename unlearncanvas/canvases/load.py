@@ -13,13 +13,13 @@ from unlearncanvas.canvases.mini.spec import PaintedDetectors
 from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.canvases.unlearncanvas.vit_detector import ViTDetector, find_weights
 from unlearncanvas.core.config import load_metric
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.engine.grid import Grid
 
 _log = logging.getLogger(__name__)
 
 
 def load_detectors(
-    protocol: Protocol, device: torch.device | str = "cpu", sources: Sources = SHIPPED
+    protocol: Grid, device: torch.device | str = "cpu", sources: Sources = SHIPPED
 ) -> Detectors:
     """Return the protocol's detectors, and the extractors that its metrics ask for.
 
@@ -50,7 +50,7 @@ def load_detectors(
     )
 
 
-def row_widths(protocol: Protocol) -> tuple[int, int]:
+def row_widths(protocol: Grid) -> tuple[int, int]:
     """Return how many features and how many probabilities an image has, at most.
 
     Known without the weights of UnlearnCanvas' classifiers and of Inception.
@@ -67,12 +67,12 @@ def row_widths(protocol: Protocol) -> tuple[int, int]:
     return own + WIDTH * len(_wanted(protocol)), names
 
 
-def _wanted(protocol: Protocol) -> list[str]:
+def _wanted(protocol: Grid) -> list[str]:
     """The extractors beside the detectors' own features that the protocol's metrics ask for."""
     return sorted({load_metric(name).extractor for name in protocol.metrics} - {None, OWN})
 
 
-def _extractors(protocol: Protocol, device: torch.device, sources: Sources) -> dict[str, Extractor]:
+def _extractors(protocol: Grid, device: torch.device, sources: Sources) -> dict[str, Extractor]:
     found = {}
     for name in _wanted(protocol):
         try:

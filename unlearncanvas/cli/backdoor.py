@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
     from unlearncanvas.canvases.detectors import Detectors
+    from unlearncanvas.engine.grid import Grid
     from unlearncanvas.evaluations.backdoor.attacks.base import Attack
-    from unlearncanvas.evaluations.grid.protocol import Protocol
 
 GATE_SEEDS = (7001, 7002, 7003, 7004)
 """Seeds that no protocol draws with: 4 x 100 cells for each trigger."""
@@ -158,7 +158,7 @@ def gate(
     clean: "StableDiffusionPipeline",
     poisoned: "StableDiffusionPipeline",
     attack: "Attack",
-    protocol: "Protocol",
+    protocol: "Grid",
     detectors: "Detectors",
     seeds: Sequence[int],
 ) -> list[Verdict]:

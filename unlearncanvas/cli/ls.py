@@ -13,7 +13,7 @@ from unlearncanvas.core.method_config import METHOD_CONFIGS, MetricConfig, read_
 
 if TYPE_CHECKING:
     from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
-    from unlearncanvas.evaluations.grid.protocol import Protocol
+    from unlearncanvas.evaluations.grid.protocol import GridProtocol
 
 console = Console(emoji=False)
 Entry = tuple[str, Sequence[str]]
@@ -86,11 +86,11 @@ def _protocols() -> Iterator[Entry]:
         yield name, lines
 
 
-def _drawn(rules: "Protocol | BackdoorProtocol", tier: str) -> str:
+def _drawn(rules: "GridProtocol | BackdoorProtocol", tier: str) -> str:
     """What a tier asks of an eraser."""
-    from unlearncanvas.evaluations.grid.protocol import Protocol
+    from unlearncanvas.evaluations.grid.protocol import GridProtocol
 
-    if not isinstance(rules, Protocol):
+    if not isinstance(rules, GridProtocol):
         chosen = rules.for_tier(tier)
         attacks = _counted(len(chosen.attacks), "attack")
         return f"{attacks}, about {chosen.images_per_attack:,} images each"

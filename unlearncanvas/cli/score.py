@@ -9,7 +9,7 @@ from rich.console import Console
 from unlearncanvas.cli import completion
 
 if TYPE_CHECKING:
-    from unlearncanvas.evaluations.grid.protocol import Protocol
+    from unlearncanvas.evaluations.grid.protocol import GridProtocol
     from unlearncanvas.types import Concept
 
 console = Console(emoji=False)
@@ -72,7 +72,7 @@ def score(
     console.print(f"results   {exam.run_folder() / 'results.json'}", soft_wrap=True, markup=False)
 
 
-def _folders(images: Path, target: str | None, rules: "Protocol") -> "dict[Concept, Path]":
+def _folders(images: Path, target: str | None, rules: "GridProtocol") -> "dict[Concept, Path]":
     """Return each target's folder.
 
     Raises:

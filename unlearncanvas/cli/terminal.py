@@ -27,7 +27,7 @@ from unlearncanvas.engine.drawing import grid_path
 from unlearncanvas.engine.shards import Shard
 from unlearncanvas.evaluations.grid.exam import Exam
 from unlearncanvas.evaluations.grid.plan import Plan
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.sheets import comparison_sheet, contact_sheet, heat_map
 from unlearncanvas.evaluations.grid.tracked import runs_of, summaries_of
 from unlearncanvas.pipelines.quiet import silence_libraries
@@ -101,7 +101,7 @@ def bar(total: int | None, console: Console) -> Iterator[Bar]:
 
 
 def say_templates(
-    protocol: Protocol, erasers: Sequence[ConfiguredEraser], console: Console
+    protocol: GridProtocol, erasers: Sequence[ConfiguredEraser], console: Console
 ) -> None:
     """Print which prompt templates the protocol brings, and which erasers have their own."""
     brought = ", ".join(f"{kind} {template!r}" for kind, template in protocol.templates)

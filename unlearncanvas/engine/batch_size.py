@@ -4,7 +4,7 @@ import torch
 from accelerate.utils import find_executable_batch_size
 from diffusers import StableDiffusionPipeline
 
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.pipelines.sampling import Request, draw_batch
 
 LARGEST = 128
@@ -12,7 +12,7 @@ STEPS = 2
 """Enough to have the UNet's, the scheduler's and the decoder's memory taken at once."""
 
 
-def largest_batch(pipe: StableDiffusionPipeline, protocol: Protocol, largest: int = LARGEST) -> int:
+def largest_batch(pipe: StableDiffusionPipeline, protocol: Grid, largest: int = LARGEST) -> int:
     """Return the largest power of two, up to ``largest``, that can be drawn with.
 
     Raises:

@@ -18,7 +18,8 @@ from PIL import Image
 from unlearncanvas.canvases.detectors import BATCH_SIZE, Detections, Detectors, joined
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.chunks import Chunk, ChunkMetadata, to_table
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.engine.grid import Grid
+from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.pipelines.artifacts import Artifact
 from unlearncanvas.pipelines.sampler import Sampler
 from unlearncanvas.pipelines.sampling import Request, draw
@@ -41,7 +42,7 @@ class ChunkDrawer:
         on_batch: Called with the number of images after every batch.
     """
 
-    protocol: Protocol
+    protocol: GridProtocol
     detectors: Detectors
     device: torch.device
     keep_images: bool
@@ -183,12 +184,12 @@ def grid_path(chunk: Chunk) -> Path:
     return chunk.picture_path
 
 
-def grid_picture(thumbnails: Mapping[Cell, Image.Image], protocol: Protocol) -> Image.Image:
+def grid_picture(thumbnails: Mapping[Cell, Image.Image], grid: Grid) -> Image.Image:
     """Return thumbnails in a grid of styles x objects; what is not drawn is grey."""
-    columns = len(protocol.objects)
-    size = (columns * THUMBNAIL, len(protocol.styles) * THUMBNAIL)
+    columns = len(grid.objects)
+    size = (columns * THUMBNAIL, len(grid.styles) * THUMBNAIL)
     sheet = Image.new("RGB", size, "lightgrey")
-    for index, cell in enumerate(protocol.cells()):
+    for index, cell in enumerate(grid.cells()):
         if cell in thumbnails:
             place = (index % columns * THUMBNAIL, index // columns * THUMBNAIL)
             sheet.paste(thumbnails[cell], place)

@@ -14,9 +14,9 @@ from filelock import FileLock
 from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.core.config import ConfiguredEraser, class_name
 from unlearncanvas.core.digests import digest_json, digest_tensors
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.losses import LossCurves
 from unlearncanvas.engine.training_images import TrainingImages, generated_ufe
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.pipelines.artifacts import (
     Artifact,
     changed_tensors,
@@ -65,7 +65,7 @@ class Workbench:
     @classmethod
     def of(
         cls,
-        protocol: Protocol,
+        protocol: Grid,
         load: Callable[[], StableDiffusionPipeline],
         *,
         base: str,

@@ -15,9 +15,9 @@ import numpy as np
 
 from metrics.base import Score
 from unlearncanvas.canvases.sources import SHIPPED, Sources
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.image_sets import ImageSet
 from unlearncanvas.engine.recipe import Recipe
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.results.export import Table
 from unlearncanvas.results.schema2 import MeanRow, Results, Row
 
@@ -140,7 +140,7 @@ class Evaluation(ABC):
 
     @property
     @abstractmethod
-    def grid(self) -> Protocol:
+    def grid(self) -> Grid:
         """Cells, prompts, sampler, detectors and real images."""
 
     @property

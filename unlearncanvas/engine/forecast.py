@@ -13,9 +13,9 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from rich.console import Console
 
 from unlearncanvas.canvases.load import row_widths
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.training_images import generated_ufe
 from unlearncanvas.evaluations.grid.plan import Plan
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.pipelines.base_model import load_base
 from unlearncanvas.pipelines.optimizations import prepare_pipeline
 from unlearncanvas.pipelines.quiet import silence_libraries
@@ -93,7 +93,7 @@ def say_time(
     console: Console,
     pipe: StableDiffusionPipeline | None,
     reason: str,
-    protocol: Protocol,
+    grid: Grid,
     *,
     images: int,
     erasing: int,
@@ -105,9 +105,9 @@ def say_time(
             soft_wrap=True, markup=False,
         )  # fmt: skip
         return
-    per_image = seconds_per_image(pipe, protocol, protocol.seeds[0])
+    per_image = seconds_per_image(pipe, grid)
     drawn = images * per_image
-    erased = erasing * per_image / ufe_of_image(protocol.sampler)
+    erased = erasing * per_image / ufe_of_image(grid.sampler)
     console.print(
         f"time: {images:,} images at {1000 * per_image:.1f} ms: {_duration(drawn)}; erasing: about "
         f"{_duration(erased)}; together about {_duration(drawn + erased)} on this "
@@ -127,12 +127,11 @@ def local_base(
         return None, str(exc)
 
 
-def seconds_per_image(pipe: StableDiffusionPipeline, protocol: Protocol, seed: int) -> float:
+def seconds_per_image(pipe: StableDiffusionPipeline, grid: Grid) -> float:
     """Draw one batch of the grid, and return what an image of it takes."""
-    sampler, cells = protocol.sampler, protocol.cells()
+    sampler, cells = grid.sampler, grid.cells()
     requests = [
-        Request(cell=cell, seed=seed, prompt=protocol.ask(cell))
-        for cell in cells[: sampler.batch_size]
+        Request(cell=cell, seed=0, prompt=grid.ask(cell)) for cell in cells[: sampler.batch_size]
     ]
     draw_batch(pipe, requests if "compile" in sampler.optimizations else requests[:2], sampler)
     start = time.perf_counter()
@@ -154,9 +153,9 @@ def num_parameters(pipe: StableDiffusionPipeline | None) -> int:
     return sum(weight.numel() for weight in unet.parameters())
 
 
-def row_bytes(protocol: Protocol) -> int:
+def row_bytes(grid: Grid) -> int:
     """Return the bytes of a chunk's row: float16 features, float32 probabilities, and the rest."""
-    features, probabilities = row_widths(protocol)
+    features, probabilities = row_widths(grid)
     return 2 * features + 4 * probabilities + ROW_BYTES
 
 

@@ -5,18 +5,21 @@ import os
 import re
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from unlearncanvas.canvases.sources import Sources
 from unlearncanvas.core.config import ConfiguredEraser, choose, load_eraser, method_name
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.evaluations.grid.plan import CUSTOM, Plan
-from unlearncanvas.evaluations.grid.protocol import Protocol, load_protocol
+from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.sampler import DType, Optimization, Sampler
 from unlearncanvas.results.run_config import DEVICE, OptionError, RunConfig
 from unlearncanvas.results.schema import BASELINES
 
 if TYPE_CHECKING:
     import torch
+
+G = TypeVar("G", bound=Grid)
 
 
 def split(text: str | None, option: str) -> list[str]:
@@ -119,7 +122,7 @@ def load_erasers(
     return found
 
 
-def refuse_removals(erasers: Sequence[ConfiguredEraser], rules: Protocol) -> None:
+def refuse_removals(erasers: Sequence[ConfiguredEraser], rules: Grid) -> None:
     """Refuse erasers that need backdoors.
 
     Raises:
@@ -133,7 +136,7 @@ def refuse_removals(erasers: Sequence[ConfiguredEraser], rules: Protocol) -> Non
             )
 
 
-def drawing_of(config: RunConfig, rules: Protocol) -> Protocol:
+def drawing_of(config: RunConfig, rules: G) -> G:
     """Return the protocol that draws as a run does; ``auto`` is found out by drawing.
 
     Raises:
@@ -149,13 +152,13 @@ def drawing_of(config: RunConfig, rules: Protocol) -> Protocol:
 
 
 def drawing_as_asked(
-    rules: Protocol,
+    rules: G,
     device: "torch.device",
     *,
     dtype: str | None,
     batch_size: int | None,
     optimizations: Sequence[str] = (),
-) -> Protocol:
+) -> G:
     """Return the protocol that draws as asked for, in a precision that can be had.
 
     Raises:
@@ -168,7 +171,7 @@ def drawing_as_asked(
     if optimizations:
         changes |= {"optimizations": checked_optimizations(optimizations)}
     sampler = rules.sampler.model_dump() | changes
-    return Protocol.model_validate(rules.model_dump() | {"sampler": sampler})
+    return type(rules).model_validate(rules.model_dump() | {"sampler": sampler})
 
 
 def checked_optimizations(names: Sequence[str]) -> tuple[str, ...]:
@@ -187,7 +190,7 @@ def checked_optimizations(names: Sequence[str]) -> tuple[str, ...]:
     return chosen
 
 
-def fitting_batch_size(rules: Protocol, model: str, device: "torch.device") -> int:
+def fitting_batch_size(rules: Grid, model: str, device: "torch.device") -> int:
     """Return the images that a GPU can draw together, found out by drawing.
 
     Raises:

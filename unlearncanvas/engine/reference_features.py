@@ -15,7 +15,7 @@ from unlearncanvas.canvases.real_images import RealImageSource, Wanted, every
 from unlearncanvas.canvases.sources import Sources
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.files import is_whole, sealing
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.engine.grid import Grid
 
 _log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class ReferenceFeatures:
         cache_dir: Where features are kept; None keeps them in memory only.
     """
 
-    protocol: Protocol
+    protocol: Grid
     source: RealImageSource
     detectors: Detectors
     cache_dir: Path | None = None
@@ -87,7 +87,7 @@ def _as_double(features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def open_reference(
-    protocol: Protocol, detectors: Detectors, sources: Sources, cache_dir: Path
+    protocol: Grid, detectors: Detectors, sources: Sources, cache_dir: Path
 ) -> ReferenceFeatures | None:
     """Return where features of real images come from; None, and a line says so, if nowhere."""
     try:

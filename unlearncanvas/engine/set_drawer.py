@@ -19,8 +19,8 @@ from PIL import Image
 from unlearncanvas.canvases.detectors import BATCH_SIZE, Detections, Detectors, joined
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.chunks import Chunk, ChunkMetadata, to_table
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.image_sets import ImageSet
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.pipelines.sampler import Sampler
 from unlearncanvas.pipelines.sampling import Request, draw
 from unlearncanvas.pipelines.ufe import Counted
@@ -60,7 +60,7 @@ class Drawer:
         on_batch: Called with the number of images after every batch.
     """
 
-    grid: Protocol
+    grid: Grid
     detectors: Detectors
     device: torch.device
     keep_images: bool
@@ -218,7 +218,7 @@ def image_path(chunk: Chunk, request: Request) -> Path:
     return folder / names[0] / names[1] / f"seed{request.seed}.png"
 
 
-def grid_picture(thumbnails: Mapping[Cell, Image.Image], grid: Protocol) -> Image.Image:
+def grid_picture(thumbnails: Mapping[Cell, Image.Image], grid: Grid) -> Image.Image:
     """Return thumbnails in a grid of styles x objects; what is not drawn is gray."""
     columns = len(grid.objects)
     size = (columns * THUMBNAIL, len(grid.styles) * THUMBNAIL)

@@ -20,7 +20,7 @@ from unlearncanvas.canvases.real_images import RealImageSource, every, square
 from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.files import is_whole, sealing
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.pipelines.sampling import denoise, latent_shape
 from unlearncanvas.types import (
     CaptionedImages,
@@ -43,7 +43,7 @@ class TrainingImages:
         sources: Where real images are.
     """
 
-    protocol: Protocol
+    protocol: Grid
     base_digest: str
     cache_dir: Path
     sources: Sources = SHIPPED

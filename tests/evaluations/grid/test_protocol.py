@@ -5,14 +5,14 @@ import yaml
 
 from unlearncanvas.core.config import find_config, names, read_yaml
 from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
-from unlearncanvas.evaluations.grid.protocol import Protocol, load_protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.types import Cell, Concept
 
 RULES = read_yaml(find_config("protocols", "mini"))
 
 
 def changed(**changes):
-    return Protocol.model_validate(RULES | changes)
+    return GridProtocol.model_validate(RULES | changes)
 
 
 def test_mini_is_what_its_documentation_says():

@@ -13,7 +13,6 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from unlearncanvas.canvases.unlearncanvas.names import theme
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.types import Cell
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
@@ -31,15 +30,23 @@ def official_name(cell: Cell, seed: int) -> str:
     return f"{theme(cell.style)}_{cell.object.replace(' ', '_')}_seed{seed}.jpg"
 
 
-def find_images(folder: Path, protocol: Protocol) -> dict[int, dict[Cell, Path]]:
+def find_images(
+    folder: Path, cells: Sequence[Cell], *, protocol: str, seed: int
+) -> dict[int, dict[Cell, Path]]:
     """Return the images of a folder by seed and cell; every seed has the whole grid.
+
+    Args:
+        folder: Where the images are.
+        cells: The grid.
+        protocol: Its name, for messages.
+        seed: A seed of the protocol, for messages.
 
     Raises:
         ValueError: If an image is missing, there twice, or not of the grid.
     """
     known = {
         f"{spelt}_{cell.object.replace(' ', '_')}": cell
-        for cell in protocol.cells()
+        for cell in cells
         for spelt in {theme(cell.style), cell.style.replace(" ", "_")}
     }
     found: dict[int, dict[Cell, Path]] = {}
@@ -48,8 +55,8 @@ def find_images(folder: Path, protocol: Protocol) -> dict[int, dict[Cell, Path]]
         cell = None if named is None else known.get(named["name"])
         if named is None or cell is None:
             raise ValueError(
-                f"{path} names no cell of {protocol.name}: expected "
-                f"{official_name(protocol.cells()[-1], protocol.seeds[0])}, or the same as folders"
+                f"{path} names no cell of {protocol}: expected "
+                f"{official_name(cells[-1], seed)}, or the same as folders"
             )
         images = found.setdefault(int(named["seed"]), {})
         if cell in images:
@@ -57,18 +64,20 @@ def find_images(folder: Path, protocol: Protocol) -> dict[int, dict[Cell, Path]]
         images[cell] = path
     if not found:
         raise ValueError(f"{folder} holds no images ({', '.join(SUFFIXES)})")
-    for seed, images in found.items():
-        _check_whole(folder, protocol, seed, images)
+    for drawn, images in found.items():
+        _check_whole(folder, cells, drawn, images)
     return found
 
 
-def _check_whole(folder: Path, protocol: Protocol, seed: int, images: Mapping[Cell, Path]) -> None:
-    missing = [cell for cell in protocol.cells() if cell not in images]
+def _check_whole(
+    folder: Path, cells: Sequence[Cell], seed: int, images: Mapping[Cell, Path]
+) -> None:
+    missing = [cell for cell in cells if cell not in images]
     if missing:
         names = ", ".join(official_name(cell, seed) for cell in missing[:SHOWN])
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise ValueError(
-            f"{folder}: {len(missing)} of {len(protocol.cells())} images of seed {seed} are "
+            f"{folder}: {len(missing)} of {len(cells)} images of seed {seed} are "
             f"missing: {names}{more}; a missing image is no answer, so nothing is scored"
         )
 

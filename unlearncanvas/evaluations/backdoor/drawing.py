@@ -16,9 +16,9 @@ from unlearncanvas.canvases.detectors import Detectors
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.chunks import Chunk, to_predictions
 from unlearncanvas.engine.drawing import detected_table, draw_all
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.evaluations.backdoor.judge import Shown
 from unlearncanvas.evaluations.backdoor.sheets import ImageSet
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.pipelines.sampling import Request
 from unlearncanvas.pipelines.ufe import Counted
 
@@ -41,7 +41,7 @@ class SheetDrawer:
         on_batch: Called with the number of images after every batch, and for those that were there.
     """
 
-    protocol: Protocol
+    protocol: Grid
     detectors: Detectors
     device: torch.device
     on_batch: Callable[[int], None]

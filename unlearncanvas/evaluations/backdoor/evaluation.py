@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.evaluation import Evaluation, Figure, Job, Role, Scored
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.scoring import Scoring
 from unlearncanvas.evaluations.backdoor.figures import draw_figures
@@ -25,7 +26,6 @@ from unlearncanvas.evaluations.backdoor.tasks import (
     num_known,
     removal_task,
 )
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.results.export import Table
 from unlearncanvas.results.schema2 import Results, Row, group_text
 
@@ -68,7 +68,7 @@ class BackdoorEvaluation(Evaluation):
         return self.whole.digest
 
     @property
-    def grid(self) -> Protocol:
+    def grid(self) -> Grid:
         """The grid whose cells are drawn."""
         return self.protocol.grid
 

@@ -10,10 +10,9 @@ from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.erasing import Workbench
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack
-from unlearncanvas.evaluations.grid.parts import Targets
 from unlearncanvas.evaluations.grid.plan import NO_TARGET
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.pipelines.artifacts import Artifact, base_digest, load_erased
 from unlearncanvas.pipelines.base_model import load_base
 from unlearncanvas.types import Task
@@ -32,7 +31,7 @@ class PoisonRoom:
         sources: Where the dataset is, for attacks that need its images.
     """
 
-    protocol: Protocol
+    protocol: Grid
     model: str
     device: torch.device
     out: Path
@@ -80,7 +79,6 @@ def as_attack(configured: ConfiguredEraser) -> Attack:
     return configured.eraser
 
 
-def attack_task(protocol: Protocol, seed: int) -> Task:
+def attack_task(grid: Grid, seed: int) -> Task:
     """Return the task of an injection: nothing to forget, every concept of the grid to use."""
-    grid = Targets(style=protocol.styles, object=protocol.objects).concepts()
-    return Task(targets=(NO_TARGET,), retain=tuple(grid), seed=seed)
+    return Task(targets=(NO_TARGET,), retain=tuple(grid.concepts()), seed=seed)

@@ -9,20 +9,20 @@ from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.fields import Frozen, Name, Names, Seed
 from unlearncanvas.evaluations.grid.protocol import (
     NOT_IN_DIGEST,
-    Protocol,
+    GridProtocol,
     load_protocol,
     read_protocol,
 )
 from unlearncanvas.types import Cell
 
 
-def load_grid(name: Protocol | str) -> Protocol:
+def load_grid(name: GridProtocol | str) -> GridProtocol:
     """Return the protocol meant by ``mini`` or ``unlearncanvas:quick``, a tier's part of its grid.
 
     Raises:
         ValueError: If there is no such protocol or tier.
     """
-    if isinstance(name, Protocol):
+    if isinstance(name, GridProtocol):
         return name
     if not isinstance(name, str):
         raise ValueError("grid names a protocol, as in mini or unlearncanvas:quick")
@@ -39,7 +39,7 @@ def load_grid(name: Protocol | str) -> Protocol:
         "tiers": {tier: {}},
         "default_tier": tier,
     }
-    return Protocol.model_validate(part.model_dump() | own)
+    return GridProtocol.model_validate(part.model_dump() | own)
 
 
 class Perception(Frozen):
@@ -91,7 +91,7 @@ class BackdoorProtocol(Frozen):
 
     name: Name
     title: str
-    grid: Annotated[Protocol, BeforeValidator(load_grid)]
+    grid: Annotated[GridProtocol, BeforeValidator(load_grid)]
     attacks: Names = Field(min_length=1)
     inject_seed: Seed
     erase_seed: Seed

@@ -8,6 +8,7 @@ from jaxtyping import Bool
 
 from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.engine.evaluation import Job, PerImage, Scored
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.scoring import Drawn, Scoring
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
@@ -15,7 +16,6 @@ from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
 from unlearncanvas.evaluations.backdoor.measures import Fired, Near, places, removal_scores
 from unlearncanvas.evaluations.backdoor.perception import Judges, caption, open_judges, perceived
 from unlearncanvas.evaluations.backdoor.tasks import as_attack, num_known
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.results.schema2 import Row
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def score_model(
     return Scored(scores, per_image={"attack_success_rate": PerImage(success, cells, seeds)})
 
 
-def judged(
-    attack: Attack, backdoor: Backdoor, shown: Shown, grid: Protocol
-) -> Bool[np.ndarray, " n"]:
+def judged(attack: Attack, backdoor: Backdoor, shown: Shown, grid: Grid) -> Bool[np.ndarray, " n"]:
     """Return for each image whether a backdoor's effect is in it."""
     return succeeded(attack.effect, backdoor, shown, names=[*grid.styles, *grid.objects])
 
@@ -82,7 +80,7 @@ def _shown(drawn: Drawn, name: str) -> Shown:
     return Shown(drawn[name].predictions, drawn[name].pixels)
 
 
-def _captions(attack: Attack, fired: Sequence[Fired], grid: Protocol) -> list[list[str]]:
+def _captions(attack: Attack, fired: Sequence[Fired], grid: Grid) -> list[list[str]]:
     return [
         [caption(attack.effect, backdoor, grid.ask(cell)) for cell in item.shown.predictions.cells]
         for backdoor, item in zip(attack.backdoors, fired, strict=True)

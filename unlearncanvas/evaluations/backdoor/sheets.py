@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
-from unlearncanvas.evaluations.grid.parts import Targets
 from unlearncanvas.pipelines.sampling import Request
 from unlearncanvas.types import Cell, Concept, PromptPair, Task
 
@@ -133,7 +132,7 @@ def removal_task(
             for item in known
         ),
         anchor=Concept(kind="object", name=source) if source else None,
-        retain=tuple(Targets(style=rules.styles, object=rules.objects).concepts()),
+        retain=tuple(rules.concepts()),
         seed=protocol.erase_seed,
         pairs=tuple(pairs),
         clean_unet=clean_unet,

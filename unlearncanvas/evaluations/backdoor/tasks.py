@@ -6,12 +6,11 @@ from dataclasses import replace
 from typing import Literal
 
 from unlearncanvas.core.config import ConfiguredEraser
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.image_sets import open_to
 from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
-from unlearncanvas.evaluations.grid.parts import Targets
-from unlearncanvas.evaluations.grid.protocol import Protocol
 from unlearncanvas.types import Concept, PromptPair, Task
 
 TriggerKnowledge = Literal["exact", "neighbour"]
@@ -28,10 +27,10 @@ def as_attack(configured: ConfiguredEraser) -> Attack:
     return configured.eraser
 
 
-def injection_task(grid: Protocol, seed: int) -> Task:
+def injection_task(grid: Grid, seed: int) -> Task:
     """Return the task of an injection: nothing to forget, every concept of the grid to use."""
-    concepts = Targets(style=grid.styles, object=grid.objects).concepts()
-    return Task(targets=(Concept(kind="trigger", name="none"),), retain=tuple(concepts), seed=seed)
+    nothing = Concept(kind="trigger", name="none")
+    return Task(targets=(nothing,), retain=tuple(grid.concepts()), seed=seed)
 
 
 def removal_task(
@@ -55,7 +54,7 @@ def removal_task(
             for item in known
         ),
         anchor=Concept(kind="object", name=source) if source else None,
-        retain=tuple(Targets(style=rules.styles, object=rules.objects).concepts()),
+        retain=tuple(rules.concepts()),
         seed=seed,
         pairs=tuple(pairs),
         templates=rules.templates,

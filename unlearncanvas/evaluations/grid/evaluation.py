@@ -13,7 +13,7 @@ from unlearncanvas.engine.image_sets import ImageSet
 from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.scoring import Scoring
 from unlearncanvas.evaluations.grid.figures import draw_figures
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
 from unlearncanvas.evaluations.grid.tables import tables
 from unlearncanvas.results.cells import BASELINES
@@ -47,8 +47,8 @@ class GridEvaluation(Evaluation):
 
     kind: ClassVar[str] = "grid"
 
-    protocol: Protocol
-    whole: Protocol
+    protocol: GridProtocol
+    whole: GridProtocol
     erasers: tuple[ConfiguredEraser, ...]
     targets: tuple[Concept, ...]
     image_seeds: tuple[int, ...]
@@ -66,7 +66,7 @@ class GridEvaluation(Evaluation):
         return self.whole.digest
 
     @property
-    def grid(self) -> Protocol:
+    def grid(self) -> GridProtocol:
         """The tier's part of the grid."""
         return self.protocol
 

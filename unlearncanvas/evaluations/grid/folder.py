@@ -17,7 +17,7 @@ from unlearncanvas.engine.chunks import Chunk, to_predictions
 from unlearncanvas.engine.drawing import digest_image, seen_table
 from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.reference_features import open_reference
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
 from unlearncanvas.pipelines.sampling import Request
 from unlearncanvas.results.aggregate import mean_rows
@@ -47,7 +47,7 @@ class FolderExam:
         on_images: Called with the number of images that were looked at.
     """
 
-    protocol: Protocol
+    protocol: GridProtocol
     name: str
     folders: dict[Concept, Path]
     device: torch.device
@@ -61,7 +61,11 @@ class FolderExam:
         Raises:
             ValueError: If a folder is not the whole grid; nothing is scored then.
         """
-        images = {target: find_images(path, self.protocol) for target, path in self.folders.items()}
+        cells, named = self.protocol.cells(), self.protocol.name
+        images = {
+            target: find_images(path, cells, protocol=named, seed=self.protocol.seeds[0])
+            for target, path in self.folders.items()
+        }
         seeds = {tuple(sorted(found)) for found in images.values()}
         if len(seeds) > 1:
             raise ValueError(f"all targets need the same seeds, found {sorted(seeds)}")

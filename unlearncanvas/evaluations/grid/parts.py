@@ -28,18 +28,6 @@ class Anchors(Frozen):
     object: Literal["next"]
 
 
-class Variant(Frozen):
-    """How one eraser's images are drawn where that differs, in protocols that keep old differences.
-
-    Attributes:
-        prompt: Instead of the protocol's.
-        sampler: Settings of the sampler that differ.
-    """
-
-    prompt: str | None = None
-    sampler: dict[str, str | int | float] = Field(default_factory=dict)
-
-
 class Tier(Frozen):
     """A part of the exam.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.types import Concept, Task
 
@@ -64,8 +64,8 @@ class Plan:
     """
 
     config: RunConfig
-    protocol: Protocol
-    whole: Protocol
+    protocol: GridProtocol
+    whole: GridProtocol
     model: str
     erasers: tuple[ConfiguredEraser, ...]
     targets: tuple[Concept, ...]

@@ -6,19 +6,15 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from unlearncanvas.canvases.spec import DetectorSpec, RealImagesSpec
-from unlearncanvas.canvases.unlearncanvas.names import theme
-from unlearncanvas.core.config import choose, find_config, names, one_line, read_yaml
+from unlearncanvas.core.config import choose, find_config, one_line, read_yaml
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.core.fields import Frozen, Name, Names, Seed, Seeds
-from unlearncanvas.evaluations.grid.parts import Anchors, Targets, Tier, Variant
-from unlearncanvas.pipelines.sampler import DType, Sampler
-from unlearncanvas.types import Cell, Concept, Domain, Task, Templates
+from unlearncanvas.core.fields import Frozen, Name, Seed, Seeds
+from unlearncanvas.engine.grid import Grid
+from unlearncanvas.evaluations.grid.parts import Anchors, Targets, Tier
+from unlearncanvas.types import Cell, Concept, Domain, Task
 
 NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier", "published", "templates"}
 """What changes neither a pixel nor a score of a given model; templates are in an artifact's."""
-VARIED = ("scheduler", "num_inference_steps", "guidance_scale", "noise", "negative_prompt")
-"""What may differ between the erasers of a protocol; size and precision are the pipeline's."""
 RENAMED = {"plain_style": "reference_style", "retain_every": "retain_stride"}
 """Keys of protocol files of version 0.6 and before, and what they are now."""
 RENAMED_SETTINGS = {"with_plain_style": "with_reference_style"}
@@ -26,47 +22,34 @@ RENAMED_SETTINGS = {"with_plain_style": "with_reference_style"}
 P = TypeVar("P", bound=Frozen)
 
 
-class Protocol(Frozen):
-    """An exam, as its YAML file fixes it.
-
-    A prompt may name ``{style}``, ``{object}`` and ``{article}``, and as the release's files spell
-    them ``{theme}`` (Van_Gogh, Seed_Images) and ``{theme_words}`` (Van Gogh, Seed Images).
+class GridProtocol(Grid):
+    """A grid and what is forgotten on it, as its YAML file fixes it.
 
     Attributes:
-        templates: How erasers are to name a concept in a prompt, unless they have their own way.
+        title: What it is, on one line.
+        targets: What is forgotten, one at a time.
+        anchors: What a target is mapped to.
+        seeds: Seeds of the images.
+        erase_seed: Seed of the erasers.
+        default_tier: Tier that runs unless another is named.
+        tiers: Parts of the protocol.
         retain_stride: Of the cells without the target, every so many-th of each row and column is
             drawn; 1 is all.
-        variants: Erasers that are drawn in another way.
         published: Rows in ``configs/published`` that tables show beside the measured ones.
     """
 
-    name: Name
     title: str
-    model: str
-    preset: str
-    prompt: str
-    reference_style: str = Field(serialization_alias="plain_style")
-    styles: Names = Field(min_length=2)
-    objects: Names = Field(min_length=2)
     targets: Targets
     anchors: Anchors
     seeds: Seeds = Field(min_length=1)
     erase_seed: Seed
-    erase_dtype: DType
-    sampler: Sampler
-    detectors: DetectorSpec
-    reference: RealImagesSpec
-    gallery: RealImagesSpec
-    metrics: Names
     default_tier: str
     tiers: dict[Name, Tier]
-    templates: Templates
     retain_stride: int = Field(default=1, ge=1, serialization_alias="retain_every")
-    variants: dict[str, Variant] = Field(default_factory=dict)
     published: str | None = None
 
     @model_validator(mode="after")
-    def _consistent(self) -> "Protocol":
+    def _consistent(self) -> "GridProtocol":
         for part in (self.targets, *(tier.targets for tier in self.tiers.values())):
             if part is None:
                 continue
@@ -76,16 +59,8 @@ class Protocol(Frozen):
                 choose("object", name, self.objects)
         for name, tier in self.tiers.items():
             self._check_tier(name, tier)
-        for name in ("", *self.variants):
-            self.for_eraser(name).check_prompt()
-        for name in self.metrics:
-            choose("metric", name, names("metrics"))
-        both = set(self.styles) & set(self.objects)
-        if both:
-            raise ValueError(f"a name is a style or an object, {min(both)!r} is both")
         if self.retain_stride > min(len(self.styles), len(self.objects)):
             raise ValueError(f"retain_stride {self.retain_stride} leaves concepts without a cell")
-        choose("style", self.reference_style, self.styles)
         choose("style", self.anchors.style, self.styles)
         choose("tier", self.default_tier, self.tiers)
         return self
@@ -115,10 +90,6 @@ class Protocol(Frozen):
         recipes = {name: _recipe(name) for name in self.metrics}
         return digest_json({"rules": rules, "metrics": recipes})
 
-    def cells(self) -> list[Cell]:
-        """Return the grid, style by style."""
-        return [Cell(style=style, object=obj) for style in self.styles for obj in self.objects]
-
     def cells_for(self, target: Concept) -> list[Cell]:
         """Return the cells that are drawn and scored for a target: its own, and what is retained.
 
@@ -134,36 +105,7 @@ class Protocol(Frozen):
             or (row + column) % self.retain_stride == 0
         ]
 
-    def for_eraser(self, name: str) -> "Protocol":
-        """Return the protocol as one eraser's images are drawn."""
-        variant = self.variants.get(name)
-        if variant is None:
-            return self
-        for key in variant.sampler:
-            choose(f"sampler setting of {name}", key, VARIED)
-        sampler = Sampler.model_validate(self.sampler.model_dump() | variant.sampler)
-        return self.model_copy(update={"sampler": sampler, "prompt": variant.prompt or self.prompt})
-
-    def ask(self, cell: Cell) -> str:
-        """Return the prompt for a cell."""
-        spelt = theme(cell.style)
-        return self.prompt.format(
-            theme=spelt,
-            theme_words=spelt.replace("_", " "),
-            style=cell.style.replace("_", " "),
-            object=cell.object.replace("_", " "),
-            article="An" if cell.object[0] in "AEIOU" else "A",
-        )
-
-    def check_prompt(self) -> None:
-        """Raise ValueError if the prompt has a field that no cell fills."""
-        try:
-            self.ask(Cell(style=self.styles[0], object=self.objects[0]))
-        except (KeyError, IndexError, AttributeError, ValueError) as exc:
-            known = "{style}, {object}, {article}, {theme} and {theme_words}"
-            raise ValueError(f"prompt may hold {known}, got {self.prompt!r}") from exc
-
-    def for_tier(self, tier: str) -> "Protocol":
+    def for_tier(self, tier: str) -> "GridProtocol":
         """Return the protocol with a tier's part of the grid; it draws and scores less."""
         chosen = self.tiers[choose("tier", tier, self.tiers)]
         part = {"styles": chosen.styles, "objects": chosen.objects}
@@ -202,8 +144,7 @@ class Protocol(Frozen):
         else:
             place = self.objects.index(target.name)
             anchor = Concept(kind="object", name=self.objects[(place + 1) % len(self.objects)])
-        everything = Targets(style=self.styles, object=self.objects).concepts()
-        retain = tuple(concept for concept in everything if concept != target)
+        retain = tuple(concept for concept in self.concepts() if concept != target)
         return Task(
             targets=(target,), anchor=anchor, retain=retain, seed=seed, templates=self.templates
         )
@@ -220,13 +161,13 @@ def _recipe(metric: str) -> dict[str, Any]:
     return {old.get(key, key): value for key, value in said.items() if key != "about"}
 
 
-def load_protocol(name: str) -> Protocol:
+def load_protocol(name: str) -> GridProtocol:
     """Return a protocol by name or YAML path.
 
     Raises:
         ValueError: If it is unknown or breaks a rule, in one line.
     """
-    return read_protocol(Protocol, name)
+    return read_protocol(GridProtocol, name)
 
 
 def read_protocol(kind: type[P], name: str) -> P:

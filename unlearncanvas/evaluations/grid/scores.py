@@ -8,7 +8,7 @@ from metrics.base import Metric, MetricInputs, Predictions, RealFeatures, Score
 from metrics.proportion import accuracy
 from unlearncanvas.core.config import load_metric
 from unlearncanvas.engine.reference_features import ReferenceFeatures
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.types import Concept, Domain
 
 
@@ -24,7 +24,10 @@ def metrics_of(names: Sequence[str], inputs: MetricInputs) -> dict[str, Metric]:
 
 
 def target_scores(
-    protocol: Protocol, predictions: Predictions, target: Concept, reference: RealFeatures | None
+    protocol: GridProtocol,
+    predictions: Predictions,
+    target: Concept,
+    reference: RealFeatures | None,
 ) -> dict[str, Score]:
     """Return every metric of the protocol for one erased model.
 
@@ -48,7 +51,7 @@ def target_scores(
     }
 
 
-def check_complete(protocol: Protocol, predictions: Predictions, target: Concept) -> None:
+def check_complete(protocol: GridProtocol, predictions: Predictions, target: Concept) -> None:
     """Refuse predictions that are not one image for every cell of a target at every seed."""
     seen = set(zip(predictions.cells, predictions.seeds, strict=True))
     cells = protocol.cells_for(target)
@@ -61,7 +64,7 @@ def check_complete(protocol: Protocol, predictions: Predictions, target: Concept
         )
 
 
-def concept_accuracy(protocol: Protocol, predictions: Predictions) -> dict[str, Score]:
+def concept_accuracy(protocol: GridProtocol, predictions: Predictions) -> dict[str, Score]:
     """Return, for every concept of the grid, how often it is found where it was asked for."""
     scores = {}
     by_domain: dict[Domain, Sequence[str]] = {
@@ -75,7 +78,7 @@ def concept_accuracy(protocol: Protocol, predictions: Predictions) -> dict[str, 
     return scores
 
 
-def floors(protocol: Protocol, room: ReferenceFeatures, count: int) -> dict[str, Score]:
+def floors(protocol: GridProtocol, room: ReferenceFeatures, count: int) -> dict[str, Score]:
     """Return the metrics that need a reference, for real images against other real images.
 
     What FID and KID are at this n when nothing is wrong.

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from unlearncanvas.engine.drawing import THUMBNAIL
-from unlearncanvas.evaluations.grid.protocol import Protocol
+from unlearncanvas.engine.grid import Grid
 from unlearncanvas.types import Concept
 
 NUM_NEIGHBOURS = 3
@@ -18,7 +18,7 @@ NUM_ACROSS = 10
 
 
 def contact_sheet(
-    protocol: Protocol, target: Concept, *, before: Path, after: Path, title: str, path: Path
+    protocol: Grid, target: Concept, *, before: Path, after: Path, title: str, path: Path
 ) -> None:
     """Write the target and its neighbours, before above after, from two grid pictures.
 
@@ -58,7 +58,7 @@ def contact_sheet(
 
 
 def comparison_sheet(
-    protocol: Protocol, target: Concept, *, grids: Mapping[str, Path], title: str, path: Path
+    protocol: Grid, target: Concept, *, grids: Mapping[str, Path], title: str, path: Path
 ) -> None:
     """Write one target under several erasers: a row each, the target's cells and its neighbour's.
 
@@ -95,14 +95,14 @@ def _pixels(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def _thumbnail(grid: np.ndarray, protocol: Protocol, style: str, obj: str) -> np.ndarray:
+def _thumbnail(grid: np.ndarray, protocol: Grid, style: str, obj: str) -> np.ndarray:
     row, column = protocol.styles.index(style), protocol.objects.index(obj)
     top, left = row * THUMBNAIL, column * THUMBNAIL
     return grid[top : top + THUMBNAIL, left : left + THUMBNAIL]
 
 
 def heat_map(
-    accuracies: Mapping[str, Mapping[str, float]], protocol: Protocol, *, title: str, path: Path
+    accuracies: Mapping[str, Mapping[str, float]], protocol: Grid, *, title: str, path: Path
 ) -> None:
     """Write the matrix target x concept: how often each concept is found where it was asked for.
 

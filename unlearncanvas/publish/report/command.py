@@ -9,7 +9,7 @@ from typing import Any, get_args
 from unlearncanvas.core.config import load_eraser, method_name, names
 from unlearncanvas.engine.run_flags import to_flags
 from unlearncanvas.evaluations.backdoor.results import BackdoorResults
-from unlearncanvas.evaluations.grid.protocol import Protocol, load_protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.pipelines.sampler import DType
 from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.results.schema import BASELINES, Asked, Result, RunResults
@@ -99,7 +99,7 @@ def older_options(run: RunResults | BackdoorResults, asked: Asked | None) -> dic
     }
 
 
-def without_usual(found: Mapping[str, Any], rules: Protocol | None) -> dict[str, Any]:
+def without_usual(found: Mapping[str, Any], rules: GridProtocol | None) -> dict[str, Any]:
     """Return options without those that are a registered protocol's own."""
     usual: dict[str, Any] = {}
     if rules is not None:
@@ -128,12 +128,12 @@ def file_name(name: str) -> str:
     return Path(name).name if name.endswith((".yaml", ".yml")) else name
 
 
-def rules_of(name: str) -> Protocol | None:
+def rules_of(name: str) -> GridProtocol | None:
     """Return a registered protocol; None for one that is a file of the user's."""
     return load_protocol(name) if name in names("protocols") else None
 
 
-def _dtype_of(digest: str, rules: Protocol) -> str | None:
+def _dtype_of(digest: str, rules: GridProtocol) -> str | None:
     """The precision of a run that did not keep it, by the digest of its protocol."""
     for dtype in get_args(DType):
         sampler = rules.sampler.model_copy(update={"dtype": dtype})
@@ -142,7 +142,7 @@ def _dtype_of(digest: str, rules: Protocol) -> str | None:
     return None
 
 
-def changed(eraser: str, result: Result, rules: Protocol | None) -> dict[str, object]:
+def changed(eraser: str, result: Result, rules: GridProtocol | None) -> dict[str, object]:
     """Return the settings of a result that are not the protocol's own."""
     if eraser in BASELINES:
         return {}

@@ -17,7 +17,7 @@ from unlearncanvas.core.digests import digest_file
 from unlearncanvas.core.json_file import read_json
 from unlearncanvas.engine.chunks import to_predictions
 from unlearncanvas.engine.reference_features import ReferenceFeatures, open_reference
-from unlearncanvas.evaluations.grid.protocol import Protocol, load_protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, target_scores
 from unlearncanvas.pipelines.artifacts import Artifact, json_path
 from unlearncanvas.publish.submissions.bundle import (
@@ -169,14 +169,14 @@ def _results_fit(folder: Path, sources: Sources) -> Iterator[str]:
 
 def open_rules(
     manifest: Manifest, folder: Path, sources: Sources
-) -> tuple[Protocol, ReferenceFeatures | None]:
+) -> tuple[GridProtocol, ReferenceFeatures | None]:
     """Return the protocol that a bundle was drawn by, and where features of real images are."""
     rules = load_protocol(manifest.protocol).for_tier(manifest.tier)
     detectors = load_detectors(rules, sources=sources)
     return rules, open_reference(rules, detectors, sources, folder.parent / "reference")
 
 
-def predictions_of(place: Path, manifest: Manifest, rules: Protocol) -> Predictions:
+def predictions_of(place: Path, manifest: Manifest, rules: GridProtocol) -> Predictions:
     """Return the predictions of one target.
 
     Raises:
@@ -186,7 +186,7 @@ def predictions_of(place: Path, manifest: Manifest, rules: Protocol) -> Predicti
     return to_predictions([read_rows(place, seed, own) for seed in manifest.seeds])
 
 
-def read_rows(place: Path, seed: int, rules: Protocol) -> pa.Table:
+def read_rows(place: Path, seed: int, rules: GridProtocol) -> pa.Table:
     """Return the predictions of one seed.
 
     Raises:
@@ -234,7 +234,7 @@ def _target_fits(
     artifact: Artifact,
     predictions: Predictions,
     target: Concept,
-    rules: Protocol,
+    rules: GridProtocol,
     real: ReferenceFeatures | None,
 ) -> Iterator[str]:
     said = {

@@ -23,7 +23,7 @@ from unlearncanvas.core.files import write_text
 from unlearncanvas.engine.drawing import THUMBNAIL, detected_table, draw_all
 from unlearncanvas.engine.erasing import Workbench
 from unlearncanvas.engine.studio import Studio
-from unlearncanvas.evaluations.grid.protocol import Protocol, load_protocol
+from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.pipelines.artifacts import Artifact, base_digest, read_artifact, read_record
 from unlearncanvas.pipelines.base_model import load_base
 from unlearncanvas.pipelines.sampling import Request
@@ -177,7 +177,7 @@ class Verifier:
 
     @contextmanager
     def _artifact(
-        self, manifest: Manifest, place: Path, target: str, rules: Protocol, model: str
+        self, manifest: Manifest, place: Path, target: str, rules: GridProtocol, model: str
     ) -> Iterator[Path]:
         """Give the folder of an artifact: the bundle's, or one that is made again for a while."""
         record = read_record(place)
@@ -205,7 +205,7 @@ def choices_of(folder: Path, *, seed: int, count: int | None) -> list[Choice]:
 
 
 def choose_images(
-    manifest: Manifest, rules: Protocol, *, seed: int, count: int | None
+    manifest: Manifest, rules: GridProtocol, *, seed: int, count: int | None
 ) -> list[Choice]:
     """Return which images are drawn again, chosen without a look at the results."""
     all_of_them = [
@@ -228,7 +228,7 @@ def write_verification(folder: Path, found: Verification) -> Path:
 
 
 def _submitted(
-    place: Path, manifest: Manifest, rules: Protocol
+    place: Path, manifest: Manifest, rules: GridProtocol
 ) -> dict[tuple[int, Cell], dict[str, object]]:
     tables: Sequence[pa.Table] = [read_rows(place, seed, rules) for seed in manifest.seeds]
     columns = ["style", "object", "seed", "sha256", "style_pred", "object_pred"]
@@ -239,7 +239,7 @@ def _submitted(
     }
 
 
-def _thumbnail(grid: Path, rules: Protocol, cell: Cell) -> UInt8[np.ndarray, "side side 3"]:
+def _thumbnail(grid: Path, rules: GridProtocol, cell: Cell) -> UInt8[np.ndarray, "side side 3"]:
     row, column = rules.styles.index(cell.style), rules.objects.index(cell.object)
     corner = (column * THUMBNAIL, row * THUMBNAIL)
     with Image.open(grid, formats=["WEBP"]) as picture:
