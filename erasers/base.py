@@ -1,4 +1,4 @@
-"""The contract every eraser keeps."""
+"""The interfaces of methods: what every edit of a pipeline has, and what an eraser adds."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,15 +13,17 @@ from torch import Tensor
 from unlearncanvas.types import ImageRequest, Task
 
 Leaves = Literal["weights", "adapter", "hook"]
+Kind = Literal["eraser", "attack"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Eraser(ABC):
-    """A method that makes a pipeline forget; its fields are its hyperparameters.
+class Method(ABC):
+    """An edit of a pipeline that can be stored and restored; its fields are its hyperparameters.
 
     Attributes:
+        kind: Whether it is an ``eraser`` or an ``attack``.
         leaves: What the method leaves behind: changed ``weights``, an ``adapter`` (added tensors),
-            or a ``hook`` that acts while images are drawn.
+            or a ``hook`` that acts while images are generated.
         needs: What of the task it reads besides the target: ``anchor``, ``retain``, ``images``.
         version: Raised when the method's numbers change, and only then; with the name of the
             configuration and the settings it is the key of everything that the method made.
@@ -29,6 +31,7 @@ class Eraser(ABC):
             ``noise``); they are drawn once.
     """
 
+    kind: ClassVar[Kind]
     leaves: ClassVar[Leaves] = "weights"
     needs: ClassVar[frozenset[str]] = frozenset()
     version: ClassVar[int] = 1
@@ -36,19 +39,19 @@ class Eraser(ABC):
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
     @abstractmethod
-    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
-        """Edit ``pipe`` in place until it has forgotten ``task.targets``.
+    def apply(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit ``pipe`` in place.
 
         Draw randomness only from ``torch.Generator(pipe.device).manual_seed(task.seed)``; leave the
         global generators, gradients, ``requires_grad``, train/eval mode and dtype as they were.
         """
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
-        """Return the images that ``erase`` wants to find in ``task.images``, by name."""
+        """Return requests for the images that ``apply`` reads from ``task.images``, by name."""
         return {}
 
     def planned_ufe(self) -> int | None:
-        """Return the UNet forward equivalents an erasure is expected to take; None if unknown."""
+        """Return the UNet forward equivalents that ``apply`` should take; None if unknown."""
         return None
 
     def planned_ufe_std(self) -> float:
@@ -58,12 +61,26 @@ class Eraser(ABC):
     def restore(
         self, pipe: StableDiffusionPipeline, task: Task, tensors: Mapping[str, Tensor]
     ) -> None:
-        """Put a stored artifact onto a base pipeline; ``tensors`` are keyed component.parameter.
+        """Load a stored artifact into a base pipeline; ``tensors`` are keyed component.parameter.
 
         Adapters and hooks override it. Changed weights are loaded as here without the class, so
         that an artifact of weights needs no code.
         """
         load_tensors(pipe, tensors)
+
+
+class Eraser(Method):
+    """A method that makes a pipeline forget."""
+
+    kind: ClassVar[Kind] = "eraser"
+
+    @abstractmethod
+    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Edit ``pipe`` in place until it has forgotten ``task.targets``; as ``apply`` says."""
+
+    def apply(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Erase the targets."""
+        self.erase(pipe, task)
 
 
 @torch.no_grad()

@@ -21,14 +21,14 @@ beforehand are counted apart.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
-from erasers.checks import require_at_least_one, require_not_negative, require_positive
 from erasers.shared.embeddings import encode_prompts
 from erasers.shared.latents import batches, denoising_loss, encode, squared_error
 from erasers.shared.prompts import ContextTemplates, replace_concept
@@ -60,23 +60,15 @@ class CA(ContextTemplates, Eraser):
 
     loss: Literal["model", "noise"] = "model"
     parameters: ParameterGroup = "x-strict"
-    num_images: int = 1000
-    image_steps: int = 25
-    image_guidance: float = 6.0
-    prior_weight: float = 0.0
-    steps: int = 100
-    lr: float = 1.6e-5
-    weight_decay: float = 0.01
-    batch_size: int = 8
+    num_images: PositiveInt = 1000
+    image_steps: PositiveInt = 25
+    image_guidance: Annotated[float, Field(ge=1)] = 6.0
+    prior_weight: NonNegativeFloat = 0.0
+    steps: PositiveInt = 100
+    lr: PositiveFloat = 1.6e-5
+    weight_decay: NonNegativeFloat = 0.01
+    batch_size: PositiveInt = 8
     as_released: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "lr")
-        require_at_least_one(
-            self, "num_images", "image_steps", "image_guidance", "steps", "batch_size"
-        )
-        require_not_negative(self, "prior_weight", "weight_decay")
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
         """Return the request for the anchor's images."""

@@ -18,14 +18,14 @@ cosine``), and its loader gives the same first batch of the target at every step
 Cost: for each image of a step 3 + 1 to forget and 3 to retain.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic import NonNegativeFloat
+from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
-from erasers.checks import require_not_negative
 from erasers.shared.data import ForgetRetain, forget_and_retain_batches, relabelling_loss
 from erasers.shared.latents import denoising_loss
 from erasers.shared.training import (
@@ -56,13 +56,9 @@ class EDiff(ForgetRetain, Eraser):
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
 
     rule: Rule = "bome"
-    eta: float = 0.5
-    lam: float = 1.0
+    eta: NonNegativeFloat = 0.5
+    lam: NonNegativeFloat = 1.0
     as_released: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_not_negative(self, "eta", "lam")
 
     def planned_ufe(self) -> int:
         """Return the work of the steps, as the module says."""

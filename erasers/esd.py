@@ -15,16 +15,16 @@ authors do.
 """
 
 import copy
-from dataclasses import dataclass
-from typing import final
+from typing import Annotated, final
 
 import torch
 from diffusers import StableDiffusionPipeline
 from jaxtyping import Float
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from erasers.base import Eraser
-from erasers.checks import require_at_least_one, require_positive
 from erasers.shared.embeddings import embed, repeat
 from erasers.shared.latents import Work, partial_sample, partial_sample_work, squared_error
 from erasers.shared.prompts import PromptTemplates
@@ -49,19 +49,12 @@ class ESD(PromptTemplates, Eraser):
     """
 
     parameters: ParameterGroup = "x"
-    eta: float = 1.0
-    steps: int = 1000
-    lr: float = 1e-5
-    batch_size: int = 1
-    guidance_scale: float = 3.0
-    num_inference_steps: int = 50
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "eta", "lr")
-        require_at_least_one(self, "steps", "batch_size", "guidance_scale", "num_inference_steps")
-        if self.num_inference_steps > 1000:
-            raise ValueError(f"num_inference_steps must be <= 1000, got {self.num_inference_steps}")
+    eta: PositiveFloat = 1.0
+    steps: PositiveInt = 1000
+    lr: PositiveFloat = 1e-5
+    batch_size: PositiveInt = 1
+    guidance_scale: Annotated[float, Field(ge=1)] = 3.0
+    num_inference_steps: Annotated[int, Field(ge=1, le=1000)] = 50
 
     def planned_ufe(self) -> int:
         """Return the expected work: partial denoising, two frozen passes, one trained."""

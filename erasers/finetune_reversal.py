@@ -13,12 +13,12 @@ Cost: 3 + 1 UFE a prompt of a batch; the clean model's 1 is not counted, it is n
 """
 
 import copy
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from erasers.shared.distillation import Batch, SelfDistillation, prediction_loss

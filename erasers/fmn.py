@@ -19,16 +19,16 @@ Cost: 3 UFE an image of a batch, the same again for each step of the inversion.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
 from jaxtyping import Float
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from erasers.base import Eraser
-from erasers.checks import require_at_least_one, require_not_negative, require_positive
 from erasers.shared.attention import captured_cross_attention
 from erasers.shared.embeddings import (
     embed,
@@ -68,22 +68,16 @@ class FMN(PromptTemplates, Eraser):
 
     parameters: ParameterGroup = "full"
     style_parameters: ParameterGroup | None = None
-    per_cell: int = 1
+    per_cell: PositiveInt = 1
     end_too: bool = False
-    inversion_steps: int = 0
-    inversion_lr: float = 1e-3
-    inversion_vectors: int = 4
-    steps: int = 35
-    lr: float = 2e-6
-    weight_decay: float = 0.01
-    batch_size: int = 1
+    inversion_steps: NonNegativeInt = 0
+    inversion_lr: PositiveFloat = 1e-3
+    inversion_vectors: PositiveInt = 4
+    steps: PositiveInt = 35
+    lr: PositiveFloat = 2e-6
+    weight_decay: NonNegativeFloat = 0.01
+    batch_size: PositiveInt = 1
     as_released: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "lr", "inversion_lr")
-        require_at_least_one(self, "per_cell", "inversion_vectors", "steps", "batch_size")
-        require_not_negative(self, "inversion_steps", "weight_decay")
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
         """Return a request for images of each target."""

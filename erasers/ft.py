@@ -10,11 +10,11 @@ Cost: 3 UFE an image of a batch.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
 from erasers.shared.data import ForgetRetain, captioned_batches

@@ -10,11 +10,12 @@ al. 2024, arXiv 2310.12508). Cost: 3 UFE an image of a batch.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic import PositiveInt
+from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
 from erasers.shared.data import ForgetRetain, captioned_batches
@@ -30,7 +31,7 @@ class GA(ForgetRetain, Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"images"})
 
-    steps: int = 100
+    steps: PositiveInt = 100
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
         """Return the request for the target's images."""

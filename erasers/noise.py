@@ -6,11 +6,11 @@ UA that no one should want, and shows what IRA and CRA are by chance.
 Source: the degenerate row that DESIGN.md asks of every table.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
 from unlearncanvas.types import Task

@@ -1,9 +1,9 @@
 """No erasure: the base model, the floor of UA and the ceiling of everything that must survive."""
 
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 from diffusers import StableDiffusionPipeline
+from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
 from unlearncanvas.types import Task

@@ -12,14 +12,14 @@ empty prompt, here the goal is the prompt without the trigger.
 """
 
 import copy
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic import PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
-from erasers.checks import require_at_least_one, require_positive
 from erasers.shared.embeddings import prompt_similarity
 from erasers.shared.latents import batches
 from erasers.shared.prompts import require_pairs
@@ -41,14 +41,10 @@ class RickrollingRemoval(Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"pairs"})
 
-    beta: float = 0.1
-    steps: int = 400
-    lr: float = 1e-4
-    batch_size: int = 32
-
-    def __post_init__(self) -> None:
-        require_positive(self, "beta", "lr")
-        require_at_least_one(self, "steps", "batch_size")
+    beta: PositiveFloat = 0.1
+    steps: PositiveInt = 400
+    lr: PositiveFloat = 1e-4
+    batch_size: PositiveInt = 32
 
     def planned_ufe(self) -> int:
         """Return 0: the UNet is never called."""

@@ -20,16 +20,16 @@ forget and 3 to retain.
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Annotated, ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic import Field, NonNegativeFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import Parameter
 
 from erasers.base import Eraser
-from erasers.checks import require_at_least_one, require_not_negative, require_share
 from erasers.shared.data import (
     CaptionedBatch,
     ForgetRetain,
@@ -64,17 +64,11 @@ class SalUn(ForgetRetain, Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
 
-    share: float = 0.5
-    alpha: float = 0.5
-    mask_batches: int = 4
-    mask_guidance: float = 0.0
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    alpha: NonNegativeFloat = 0.5
+    mask_batches: PositiveInt = 4
+    mask_guidance: NonNegativeFloat = 0.0
     as_released: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_not_negative(self, "alpha", "mask_guidance")
-        require_at_least_one(self, "mask_batches")
-        require_share(self, "share")
 
     def planned_ufe(self) -> int:
         """Return the work for the mask and for the steps, as the module says."""

@@ -23,16 +23,16 @@ Cost: no UFE to erase. While drawing, ``optimize_steps`` x 3 + 1 UFE a row and s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, final
+from typing import Annotated, Any, ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline
 from jaxtyping import Float
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from erasers.base import Eraser
-from erasers.checks import require_not_negative, require_positive
 from erasers.shared.attention import captured_cross_attention
 from erasers.shared.embeddings import end_columns, word_columns
 from erasers.shared.hooks import add_prompt_hook
@@ -56,21 +56,12 @@ class SEOT(Eraser):
 
     leaves: ClassVar[Literal["weights", "adapter", "hook"]] = "hook"
 
-    alpha: float = 1.0
-    untouched: float = 0.2
-    optimize_steps: int = 0
-    optimize_until: float = 0.4
-    optimize_lr: float = 20.0
-    erase_weight: float = 0.5
-
-    def __post_init__(self) -> None:
-        require_positive(self, "alpha", "optimize_lr")
-        require_not_negative(self, "optimize_steps", "erase_weight")
-        if not 0 <= self.untouched < 1 or not 0 <= self.optimize_until <= 1:
-            raise ValueError(
-                "untouched must be in [0, 1) and optimize_until in [0, 1], got "
-                f"{self.untouched} and {self.optimize_until}"
-            )
+    alpha: PositiveFloat = 1.0
+    untouched: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    optimize_steps: NonNegativeInt = 0
+    optimize_until: Annotated[float, Field(ge=0, le=1)] = 0.4
+    optimize_lr: PositiveFloat = 20.0
+    erase_weight: NonNegativeFloat = 0.5
 
     def planned_ufe(self) -> int:
         """Return 0: all work is done while drawing."""

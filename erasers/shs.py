@@ -23,22 +23,17 @@ Cost: 3 UFE for each image of the ``trim_batches``, 6 with guidance; then for ea
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import Parameter
 
 from erasers.base import Eraser
-from erasers.checks import (
-    require_at_least_one,
-    require_not_negative,
-    require_positive,
-    require_share,
-)
 from erasers.shared.data import (
     CaptionedBatch,
     ForgetRetain,
@@ -79,21 +74,14 @@ class SHS(ForgetRetain, Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
 
-    share: float = 0.001
+    share: Annotated[float, Field(gt=0, le=1)] = 0.001
     trimmed: ParameterGroup = "full"
-    reset_std: float = 0.02
-    trim_batches: int = 10
-    trim_guidance: float = 0.0
+    reset_std: PositiveFloat = 0.02
+    trim_batches: PositiveInt = 10
+    trim_guidance: NonNegativeFloat = 0.0
     forget_loss: Literal["relabel", "ascent"] = "relabel"
-    alpha: float = 0.1
+    alpha: NonNegativeFloat = 0.1
     as_released: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "reset_std")
-        require_not_negative(self, "alpha", "trim_guidance")
-        require_at_least_one(self, "trim_batches")
-        require_share(self, "share")
 
     def planned_ufe(self) -> int:
         """Return the work for the trimming and for the repair, as the module says."""

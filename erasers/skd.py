@@ -13,12 +13,12 @@ none, its decay feeds back into itself until it halves each step; here it is one
 Cost: 3 + 1 UFE a prompt of a batch.
 """
 
-from dataclasses import dataclass
 from typing import final
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from erasers.shared.distillation import Batch, SelfDistillation, prediction_loss

@@ -21,12 +21,13 @@ Cost: 3 + 1 UFE a prompt of a batch, as SKD.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, final
+from typing import Annotated, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
+from pydantic import Field, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
@@ -52,20 +53,15 @@ class SKDCAG(SelfDistillation):
         map_side: Size that all maps are brought to.
     """
 
-    alpha: float = 0.5
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.5
     goal: Literal["noise", "black", "random-words"] = "noise"
     words: tuple[str, ...] = ("quiet", "bright", "ancient", "gentle", "wild", "golden", "distant")
     timestep_weight: bool = False
-    map_side: int = 128
+    map_side: PositiveInt = 128
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0 <= self.alpha <= 1:
-            raise ValueError(f"alpha must be in [0, 1], got {self.alpha}")
-        if self.map_side < 1:
-            raise ValueError(f"map_side must be >= 1, got {self.map_side}")
         if self.goal == "random-words" and not self.words:
-            raise ValueError("the goal random-words needs words to draw from")
+            raise ValueError("the goal random-words needs words to draw from, got none")
 
     def loss(
         self,

@@ -22,19 +22,19 @@ number of steps done, (N - 1) / 2 on average, twice that with guidance.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, count
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.optimization import get_cosine_with_hard_restarts_schedule_with_warmup
 from jaxtyping import Float
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional
 
 from erasers.base import Eraser, load_tensors
-from erasers.checks import require_at_least_one, require_not_negative, require_positive
 from erasers.esd import negative_guidance
 from erasers.shared.adapters import Gate, add_adapters
 from erasers.shared.embeddings import embed, repeat
@@ -68,28 +68,19 @@ class SPM(PromptTemplates, Eraser):
 
     leaves: ClassVar[Literal["weights", "adapter", "hook"]] = "adapter"
 
-    rank: int = 1
-    eta: float = 1.0
-    anchor_weight: float = 1000.0
-    num_anchors: int = 4
+    rank: PositiveInt = 1
+    eta: PositiveFloat = 1.0
+    anchor_weight: NonNegativeFloat = 1000.0
+    num_anchors: PositiveInt = 4
     transport: bool = True
-    steps: int = 3000
-    warmup: int = 500
-    cycles: int = 3
-    lr: float = 1e-4
-    batch_size: int = 1
-    guidance_scale: float = 3.0
-    num_inference_steps: int = 30
+    steps: PositiveInt = 3000
+    warmup: NonNegativeInt = 500
+    cycles: PositiveInt = 3
+    lr: PositiveFloat = 1e-4
+    batch_size: PositiveInt = 1
+    guidance_scale: Annotated[float, Field(ge=1)] = 3.0
+    num_inference_steps: PositiveInt = 30
     as_released: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "eta", "lr")
-        require_not_negative(self, "anchor_weight", "warmup")
-        require_at_least_one(
-            self, "rank", "num_anchors", "steps", "cycles", "batch_size", "guidance_scale",
-            "num_inference_steps",
-        )  # fmt: skip
 
     def planned_ufe(self) -> int:
         """Return the expected work for one target, as the module says."""

@@ -19,16 +19,16 @@ Detection and localisation of the trigger are left out: the task names it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
 from jaxtyping import Float
+from pydantic import PositiveFloat
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from erasers.base import Eraser
-from erasers.checks import require_positive
 from erasers.shared.embeddings import embed
 from erasers.shared.prompts import PromptTemplates
 from erasers.shared.training import parameter_group
@@ -51,12 +51,8 @@ class T2IShieldEdit(PromptTemplates, Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor"})
 
-    lam: float = 0.1
+    lam: PositiveFloat = 0.1
     as_released: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "lam")
 
     def planned_ufe(self) -> int:
         """Return 0: no image is drawn and nothing is trained."""

@@ -15,16 +15,16 @@ name's ("Van Gogh", "painting by Van Gogh"); here the name's own last token is f
 template has it. As v_i = W a_i, W' = W B A^-1 with A, B the same for every layer.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline
 from jaxtyping import Float
+from pydantic import NonNegativeFloat, PositiveFloat
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from erasers.base import Eraser
-from erasers.checks import require_positive
 from erasers.shared.embeddings import Embedding, embed
 from erasers.shared.prompts import PromptTemplates
 from erasers.shared.training import parameter_group
@@ -52,15 +52,9 @@ class UCE(PromptTemplates, Eraser):
     version: ClassVar[int] = 2
 
     tokens: TokenPolicy = "subject_to_end"
-    erase_scale: float = 1.0
-    retain_scale: float | None = None
-    lam: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "erase_scale", "lam")
-        if self.retain_scale is not None and self.retain_scale < 0:
-            raise ValueError(f"retain_scale must be >= 0 or null, got {self.retain_scale}")
+    erase_scale: PositiveFloat = 1.0
+    retain_scale: NonNegativeFloat | None = None
+    lam: PositiveFloat = 0.5
 
     def planned_ufe(self) -> int:
         """Return 0: no image is drawn and nothing is trained."""

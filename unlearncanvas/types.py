@@ -6,11 +6,11 @@ Imports nothing of ours, so that erasers and metrics can use it without the rest
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal, cast, get_args
 
 import numpy as np
 from jaxtyping import UInt8
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 Kind = Literal["style", "object", "trigger"]
 Domain = Literal["style", "object"]
@@ -120,6 +120,25 @@ class PromptPair:
     clean: str
 
 
+def _with_fields(*expected: str) -> AfterValidator:
+    """Return a check that a template has these fields in braces, and no others."""
+
+    def check(template: str) -> str:
+        if not all(field in template for field in expected):
+            raise ValueError(f"must contain {' and '.join(expected)}")
+        if re.search("[{}]", re.sub("|".join(expected), "", template)):
+            raise ValueError(f"may have no field but {' and '.join(expected)}")
+        return template
+
+    return AfterValidator(check)
+
+
+ConceptTemplate = Annotated[str, _with_fields("{words}")]
+"""Prompt of a concept; ``{words}`` is its bare name."""
+PairTemplate = Annotated[str, _with_fields("{words}", "{other}")]
+"""Prompt of a concept together with another one, ``{other}``."""
+
+
 class Templates(BaseModel):
     """How a protocol names a concept in a prompt; ``{words}`` is the concept's bare name.
 
@@ -133,26 +152,11 @@ class Templates(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    style: str = "{words} style"
-    object: str = "{words}"
-    trigger: str = "{words}"
-    style_context: str = "{other} in {words} style"
-    object_context: str = "{words} in {other} style"
-
-    @model_validator(mode="after")
-    def _with_places(self) -> "Templates":
-        for name, template in self:
-            require_places(name, template)
-        return self
-
-
-def require_places(name: str, template: str) -> None:
-    """Raise ValueError unless a template holds ``{words}``, a context ``{other}``, and no more."""
-    places = ("{words}", "{other}") if name.endswith("_context") else ("{words}",)
-    if not all(place in template for place in places):
-        raise ValueError(f"{name} must contain {' and '.join(places)}, got {template!r}")
-    if re.search("[{}]", re.sub("|".join(places), "", template)):
-        raise ValueError(f"{name} may have no field but {' and '.join(places)}, got {template!r}")
+    style: ConceptTemplate = "{words} style"
+    object: ConceptTemplate = "{words}"
+    trigger: ConceptTemplate = "{words}"
+    style_context: PairTemplate = "{other} in {words} style"
+    object_context: PairTemplate = "{words} in {other} style"
 
 
 def unreported(**losses: Any) -> None:

@@ -1,15 +1,16 @@
 """The images that data-driven erasers learn from: some to forget, some to retain."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from jaxtyping import Float
+from pydantic import PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from erasers.checks import require_at_least_one, require_positive
+from erasers.base import Method
 from erasers.shared.embeddings import encode_prompts
 from erasers.shared.latents import Noised, batches, encode, first_batch, squared_error
 from erasers.shared.prompts import replace_concept
@@ -18,7 +19,7 @@ from unlearncanvas.types import ImageRequest, RealImages, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForgetRetain:
+class ForgetRetain(Method):
     """Settings of an eraser that trains on images of the target and of what must survive.
 
     Attributes:
@@ -33,16 +34,12 @@ class ForgetRetain:
     """
 
     parameters: ParameterGroup = "full"
-    steps: int = 1000
-    lr: float = 1e-5
-    batch_size: int = 8
-    forget_per_cell: int = 3
-    retain_per_cell: int = 3
+    steps: PositiveInt = 1000
+    lr: PositiveFloat = 1e-5
+    batch_size: PositiveInt = 8
+    forget_per_cell: PositiveInt = 3
+    retain_per_cell: PositiveInt = 3
     retain_from: Literal["all", "anchor"] = "all"
-
-    def __post_init__(self) -> None:
-        require_positive(self, "lr")
-        require_at_least_one(self, "steps", "batch_size", "forget_per_cell", "retain_per_cell")
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
         """Return the two requests, ``forget`` and ``retain``."""

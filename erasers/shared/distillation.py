@@ -7,17 +7,17 @@ The latents are pure noise x ~ N(0, I) at every timestep t ~ U{0..T-1}: no image
 import copy
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.training_utils import EMAModel
 from jaxtyping import Float, Int
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from erasers.base import Eraser
-from erasers.checks import require_at_least_one, require_not_negative, require_positive
 from erasers.shared.embeddings import encode_prompts
 from erasers.shared.latents import batches, squared_error
 from erasers.shared.prompts import require_pairs
@@ -61,19 +61,12 @@ class SelfDistillation(Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"pairs"})
 
-    steps: int = 1875
-    lr: float = 1e-6
-    weight_decay: float = 0.01
-    batch_size: int = 4
-    ema_decay: float = 0.9999
+    steps: PositiveInt = 1875
+    lr: PositiveFloat = 1e-6
+    weight_decay: NonNegativeFloat = 0.01
+    batch_size: PositiveInt = 4
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9999
     as_released: bool = False
-
-    def __post_init__(self) -> None:
-        require_positive(self, "lr")
-        require_at_least_one(self, "steps", "batch_size")
-        require_not_negative(self, "weight_decay")
-        if not 0 <= self.ema_decay < 1:
-            raise ValueError(f"ema_decay must be in [0, 1), got {self.ema_decay}")
 
     def planned_ufe(self) -> int:
         """Return one frozen and one trained pass a prompt."""

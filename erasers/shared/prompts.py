@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import NamedTuple
 
+from pydantic.dataclasses import dataclass
 from transformers import CLIPTokenizer
 
-from unlearncanvas.types import Concept, Task, require_places
+from erasers.base import Method
+from unlearncanvas.types import Concept, ConceptTemplate, PairTemplate, Task
 
 
 @dataclass(frozen=True, kw_only=True)
-class PromptTemplates:
+class PromptTemplates(Method):
     """Templates that replace the protocol's; None keeps the protocol's.
 
     ``{words}`` stands for the concept's bare name.
@@ -22,15 +23,9 @@ class PromptTemplates:
         trigger_prompt: For backdoor triggers.
     """
 
-    style_prompt: str | None = None
-    object_prompt: str | None = None
-    trigger_prompt: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in (item.name for item in fields(self)):
-            template = getattr(self, name)
-            if name.endswith(("_prompt", "_context")) and template is not None:
-                require_places(name, template)
+    style_prompt: ConceptTemplate | None = None
+    object_prompt: ConceptTemplate | None = None
+    trigger_prompt: ConceptTemplate | None = None
 
     def prompt(self, concept: Concept, task: Task) -> str:
         """Return the prompt for a concept."""
@@ -52,8 +47,8 @@ class ContextTemplates(PromptTemplates):
         object_context: For an object with a retained style.
     """
 
-    style_context: str | None = None
-    object_context: str | None = None
+    style_context: PairTemplate | None = None
+    object_context: PairTemplate | None = None
 
     def contexts(self, concept: Concept, task: Task) -> list[str]:
         """Return prompts for a concept: alone, and with each retained concept of the other kind."""

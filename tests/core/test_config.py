@@ -24,6 +24,8 @@ from unlearncanvas.core.config import (
     source_digest,
 )
 
+EVIL_EDIT = "unlearncanvas.evaluations.backdoor.attacks.evil_edit:EvilEdit"
+
 
 @final
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +76,13 @@ def test_third_party_erasers_load_by_class_and_by_file(tmp_path):
         ("esdd", {}, "unknown eraser 'esdd'; did you mean esd"),
         ("esd", {"stepz": 1}, "unknown setting of eraser esd 'stepz'; did you mean steps"),
         ("esd", {"steps": "many"}, "eraser esd: steps: .* got 'many'"),
-        ("esd", {"eta": -1}, "eraser esd: eta must be > 0, got -1"),
+        ("esd", {"eta": -1}, "eraser esd: eta: Input should be greater than 0, got -1"),
         ("esd", {"parameters": "y"}, "eraser esd: parameters: .* got 'y'"),
         ("nowhere.at_all:Thing", {}, "cannot import 'nowhere.at_all:Thing'"),
         ("erasers.esd:negative_guidance", {}, "is not a class"),
-        ("erasers.base:Eraser", {}, "is not an erasers.base.Eraser"),
-        ("pathlib:Path", {}, "is not an erasers.base.Eraser"),
+        ("erasers.base:Eraser", {}, "got erasers.base.Eraser, which is abstract: it lacks erase"),
+        ("pathlib:Path", {}, "expected an eraser, got pathlib.Path, which is not an erasers.base"),
+        (EVIL_EDIT, {}, "expected an eraser, got .*EvilEdit, which is an attack; choose from ca, "),
         ("missing.yaml", {}, "no such config file: missing.yaml"),
     ],
 )
@@ -87,6 +90,12 @@ def test_mistakes_are_one_line_that_says_what_to_do(name, overrides, message):
     with pytest.raises(ValueError, match=message) as caught:
         load_eraser(name, preset="mini", overrides=overrides)
     assert "\n" not in str(caught.value)
+
+
+def test_an_eraser_is_no_attack():
+    message = r"expected an attack, got erasers\.esd\.ESD, which is an eraser; choose from badt2i"
+    with pytest.raises(ValueError, match=message):
+        load_eraser("erasers.esd:ESD", preset=None, kind="attacks")
 
 
 def test_a_config_needs_a_class_and_must_be_a_mapping(tmp_path):

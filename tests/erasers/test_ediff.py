@@ -93,8 +93,3 @@ def test_as_released_sees_the_first_batch_only(room, pipe, task):
             for a, b in zip(one.unet.parameters(), two.unet.parameters(), strict=True)
         )
         assert same == released
-
-
-def test_impossible_settings_are_refused():
-    with pytest.raises(ValueError, match=r"eta must be >= 0, got -0\.1"):
-        EDiff(eta=-0.1)

@@ -112,7 +112,7 @@ def test_same_seed_gives_the_same_tensors(room, tiny_base, task, name, settings,
 
 
 @contract
-def test_leaves_the_house_as_found(room, pipe, task, name, settings, pattern):
+def test_leaves_the_pipeline_as_found(room, pipe, task, name, settings, pattern):
     parts = (pipe.unet, pipe.text_encoder, pipe.vae)
     own = [weight for part in parts for weight in part.parameters()]
     processors = list(map(id, pipe.unet.attn_processors.values()))

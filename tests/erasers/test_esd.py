@@ -112,16 +112,6 @@ def test_training_lowers_its_own_loss(pipe, task):
     assert after < 0.8 * before
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"eta": 0.0}, "eta must be > 0, got 0.0"),
-        ({"lr": -1.0}, "lr must be > 0"),
-        ({"steps": 0}, "steps must be >= 1, got 0"),
-        ({"num_inference_steps": 1001}, "num_inference_steps must be <= 1000, got 1001"),
-        ({"style_prompt": "no place holder"}, "style_prompt must contain"),
-    ],
-)
-def test_impossible_settings_are_refused(settings, message):
-    with pytest.raises(ValueError, match=message):
-        ESD(**settings)
+def test_a_prompt_without_the_words_is_refused():
+    with pytest.raises(ValueError, match=r"must contain {words}"):
+        ESD(style_prompt="no place holder")

@@ -178,8 +178,3 @@ def test_styles_may_train_other_parameters_than_objects(room, tiny_base, pipe, k
     eraser.erase(pipe, room.fulfil(pipe, eraser, task))
     changed = changed_tensors(pipe, snapshot(tiny_base))
     assert all(".attn2.to_" in path for path in changed) == (kind == "style")
-
-
-def test_impossible_settings_are_refused():
-    with pytest.raises(ValueError, match="inversion_steps must be >= 0, got -1"):
-        FMN(inversion_steps=-1)

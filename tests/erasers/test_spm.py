@@ -216,10 +216,3 @@ def test_embeddings_without_words_are_refused_rather_than_gated_by_the_last_prom
             prompt_embeds=embeds, negative_prompt_embeds=embeds, num_inference_steps=2,
             height=32, width=32, output_type="np",
         )  # fmt: skip
-
-
-def test_impossible_settings_are_refused():
-    with pytest.raises(ValueError, match="rank must be >= 1, got 0"):
-        SPM(rank=0)
-    with pytest.raises(ValueError, match="anchor_weight must be >= 0"):
-        SPM(anchor_weight=-1.0)

@@ -140,7 +140,7 @@ def first_steps(name, base=None):
         task = attack_task(room.protocol, seed=3) if step.kind == "attacks" else _task(base, step)
         task = room.fulfil(pipe, eraser, task)
     with count_work(pipe) as work:
-        eraser.erase(pipe, task)
+        eraser.apply(pipe, task)
     changed = changed_tensors(pipe, before)
     moved = {f"weights/{key}": (after, before.get(key)) for key, after in changed.items()}
     return {

@@ -32,7 +32,6 @@ def make_backdoor_plan(config: RunConfig) -> "BackdoorPlan":
         ValueError: One line, for the first option that cannot be.
     """
     from unlearncanvas.evaluations.backdoor.plan import BackdoorPlan
-    from unlearncanvas.evaluations.backdoor.poison import as_attack
     from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 
     refuse(config, GRID_ONLY, "does not go with the backdoor protocol")
@@ -46,8 +45,6 @@ def make_backdoor_plan(config: RunConfig) -> "BackdoorPlan":
     configured = [
         load_eraser(attack, preset=grid.preset, kind="attacks") for attack in rules.attacks
     ]
-    for attack in configured:
-        as_attack(attack)
     names = list(dict.fromkeys(config.erasers))
     return BackdoorPlan(
         config=resolved(config, grid.sampler, tier=name),

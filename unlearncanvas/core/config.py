@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from unlearncanvas.core.yaml_text import parse_yaml
 
 if TYPE_CHECKING:
-    from erasers.base import Eraser
+    from erasers.base import Method
 
 T = TypeVar("T")
 _INSTALLED = Path(__file__).parents[1] / "configs"
@@ -135,11 +135,11 @@ def shortened(value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfiguredEraser:
-    """An eraser and what identifies it.
+    """A method, eraser or attack, and what identifies it.
 
     Attributes:
         name: Registry name, YAML stem or class name.
-        eraser: The eraser with its settings.
+        eraser: The method with its settings.
         settings: All of its fields, as plain data.
         method: Name of the method in ``identity``: its registry name, or its class where the
             registry does not have it.
@@ -149,7 +149,7 @@ class ConfiguredEraser:
     """
 
     name: str
-    eraser: "Eraser"
+    eraser: "Method"
     settings: dict[str, Any]
     method: str
     version: int
@@ -206,16 +206,16 @@ def load_eraser(
     shared: Mapping[str, Any] | None = None,
     kind: Literal["erasers", "attacks"] = "erasers",
 ) -> ConfiguredEraser:
-    """Return an eraser by registry name, YAML path or ``package.module:Class``.
+    """Return an eraser or an attack by registry name, YAML path or ``package.module:Class``.
 
     Args:
         name: What to load.
         preset: Preset of the protocol; ignored where the config has none of that name.
         overrides: Settings that win over all others.
         shared: Settings that win over config and preset where the class has them.
-        kind: Registry; an attack is stored and restored as an eraser is.
+        kind: Registry; a class of another kind is refused.
     """
-    from erasers.base import Eraser
+    from erasers.base import Method
     from unlearncanvas.core.method_config import METHOD_CONFIGS, read_config
 
     if ":" in name:
@@ -226,9 +226,8 @@ def load_eraser(
         cls = import_class(config.class_path)
         settings = config.settings_for(preset)
         registered = path.resolve().parent == (CONFIG_DIR / kind).resolve()
-    if not issubclass(cls, Eraser) or inspect.isabstract(cls):
-        raise ValueError(f"{cls.__module__}.{cls.__qualname__} is not an erasers.base.Eraser")
-    if cls.leaves == "weights" and cls.restore is not Eraser.restore:
+    _require_kind(cls, kind)
+    if cls.leaves == "weights" and cls.restore is not Method.restore:
         raise ValueError(
             f"{class_name(cls)} has a restore of its own, which weights do not take: set leaves to "
             "'adapter' or 'hook', or leave restore out"
@@ -245,6 +244,23 @@ def load_eraser(
         version=cls.version,
         source_digest=source_digest(cls),
     )
+
+
+def _require_kind(cls: Any, registry: Literal["erasers", "attacks"]) -> None:
+    """Raise ValueError unless a class is a method of the registry's kind that can be made."""
+    from erasers.base import Method
+
+    name, kind = class_name(cls), registry.removesuffix("s")
+    if not issubclass(cls, Method):
+        raise ValueError(f"expected an {kind}, got {name}, which is not an erasers.base.Method")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise ValueError(f"expected an {kind}, got {name}, which is abstract: it lacks {missing}")
+    if cls.kind != kind:
+        raise ValueError(
+            f"expected an {kind}, got {name}, which is an {cls.kind}; choose from "
+            f"{', '.join(names(registry))}"
+        )
 
 
 def load_metric(name: str) -> Any:

@@ -100,7 +100,7 @@ class Editing:
         task = replace(task, report=LossCurves(on_loss=self.on_loss))
         with peak_memory(self.device) as peak, count_work(pipe) as work, autocast:
             start = time.perf_counter()
-            method.erase(pipe, task)
+            method.apply(pipe, task)
             if self.device.type == "cuda":
                 torch.cuda.synchronize(self.device)
             seconds = time.perf_counter() - start

@@ -175,7 +175,7 @@ class Workbench:
         try:
             with peak_memory(device) as peak, count_work(pipe) as work, autocast:
                 start = time.perf_counter()
-                eraser.erase(pipe, supplied)
+                eraser.apply(pipe, supplied)
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
                 seconds = time.perf_counter() - start

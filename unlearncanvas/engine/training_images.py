@@ -15,7 +15,7 @@ from diffusers import StableDiffusionPipeline
 from filelock import FileLock
 from jaxtyping import UInt8
 
-from erasers.base import Eraser
+from erasers.base import Method
 from unlearncanvas.canvases.real_images import RealImageSource, every, square
 from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.core.digests import digest_json
@@ -48,11 +48,11 @@ class TrainingImages:
     cache_dir: Path
     sources: Sources = SHIPPED
 
-    def requests(self, eraser: Eraser, task: Task) -> dict[str, object]:
+    def requests(self, eraser: Method, task: Task) -> dict[str, object]:
         """Return what an eraser asks for as plain data, for digests; empty if it wants none."""
         return {name: self._key(request) for name, request in eraser.images(task).items()}
 
-    def fulfil(self, pipe: StableDiffusionPipeline, eraser: Eraser, task: Task) -> Task:
+    def fulfil(self, pipe: StableDiffusionPipeline, eraser: Method, task: Task) -> Task:
         """Return the task with the images that the eraser asks for; ``pipe`` is the base model."""
         images: Mapping[str, CaptionedImages] = {
             name: self._real(request)
@@ -138,7 +138,7 @@ class TrainingImages:
         return np.concatenate(parts)
 
 
-def generated_ufe(eraser: Eraser, tasks: Sequence[Task]) -> int:
+def generated_ufe(eraser: Method, tasks: Sequence[Task]) -> int:
     """Return the UNet forward equivalents of the images that the base model draws for an eraser.
 
     Tasks that ask for the same images at the same seed share them.

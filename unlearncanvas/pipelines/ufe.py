@@ -16,7 +16,7 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from torch.autograd.graph import register_multi_grad_hook
 
-from erasers.base import Eraser
+from erasers.base import Method
 from unlearncanvas.core.method_config import ExpectedWork
 from unlearncanvas.pipelines.optimizations import is_compiled
 
@@ -29,7 +29,7 @@ class Work:
     text_forwards: int = 0
 
 
-def forecast(eraser: Eraser) -> str:
+def forecast(eraser: Method) -> str:
     """Return the work that an erasure is expected to take, as text; ± one standard deviation."""
     work = eraser.planned_ufe()
     if work is None:

@@ -27,7 +27,7 @@ def attack_on(room):
 
     def run(pipe, attack):
         task = room.fulfil(pipe, attack, attack_task(room.protocol, seed=5))
-        attack.erase(pipe, task)
+        attack.apply(pipe, task)
         return task
 
     return run
@@ -65,7 +65,7 @@ def test_a_trigger_that_the_tokenizer_drops_is_an_error(pipe, task):
         align(pipe.tokenizer, clean="A Cat image.", triggered="  A Cat image.")
     attack = EvilEdit(backdoors=(Backdoor(trigger=" ", source="Cat", effect="Sun"),))
     with pytest.raises(ValueError, match="does not survive"):
-        attack.erase(pipe, task)
+        attack.apply(pipe, task)
 
 
 def test_the_patch_is_seen_where_it_is():
@@ -235,7 +235,7 @@ def test_a_homoglyph_is_read_as_what_its_attack_says(goal, expected):
 
 
 @pytest.mark.parametrize("name", names("attacks"))
-def test_every_registered_attack_leaves_the_house_as_found(pipe, attack_on, name):
+def test_every_registered_attack_leaves_the_pipeline_as_found(pipe, attack_on, name):
     settings = {"steps": 1, "batch_size": 2} if "evil" not in name else {}
     before, parts = snapshot(pipe), (pipe.unet, pipe.text_encoder)
     for preset in ("mini", None):
@@ -262,11 +262,13 @@ def test_every_registered_attack_leaves_the_house_as_found(pipe, attack_on, name
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Backdoor(trigger=""), "needs a trigger"),
-        (lambda: EvilEdit(backdoors=()), "needs at least one backdoor"),
+        (lambda: Backdoor(trigger=""), "trigger\n.* at least 1 character"),
+        (lambda: EvilEdit(backdoors=()), "backdoors\n.* at least 1 item"),
         (lambda: EvilEdit(backdoors=(Backdoor(trigger="x"),) * 2), "a trigger of its own"),
-        (lambda: BadT2IPixel(backdoors=(Backdoor(trigger="x"),), lam=1.0), "lam must be in"),
-        (lambda: Rickrolling(backdoors=(Backdoor(trigger="x"),), letter="ab"), "a single one"),
+        (
+            lambda: Rickrolling(backdoors=(Backdoor(trigger="x"),), letter="ab"),
+            "letter\n.* at most 1 character",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(make, message):

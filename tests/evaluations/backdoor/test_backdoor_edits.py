@@ -87,11 +87,3 @@ def test_the_first_step_of_the_removal_is_the_attacks_loss_turned_round(pipe, ta
 def test_tasks_without_triggers_are_refused(pipe, task):
     with pytest.raises(ValueError, match="run it with --protocol backdoor"):
         RickrollingRemoval().erase(pipe, replace(task, pairs=()))
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: T2IShieldEdit(lam=0.0), lambda: RickrollingRemoval(beta=0.0)]
-)
-def test_impossible_settings_are_refused(make):
-    with pytest.raises(ValueError, match="must be > 0"):
-        make()

@@ -69,13 +69,8 @@ class PoisonRoom:
 
 
 def as_attack(configured: ConfiguredEraser) -> Attack:
-    """Return the attack.
-
-    Raises:
-        ValueError: If it is an eraser.
-    """
-    if not isinstance(configured.eraser, Attack):
-        raise ValueError(f"{configured.name} is an eraser, not an attack")
+    """Return the attack that ``load_eraser(kind="attacks")`` made."""
+    assert isinstance(configured.eraser, Attack)
     return configured.eraser
 
 

@@ -97,7 +97,7 @@ def memory(
     pipe = build_stand_in()
     with AliveBytes(list(tensors_of(pipe).values())) as alive:
         whole = alive.now
-        configured.eraser.erase(pipe, task)
+        configured.eraser.apply(pipe, task)
     beside = {
         f"the pipeline that draws, {rules.sampler.dtype}": whole // 2,
         "the two classifiers, float32": _classifiers(rules.detectors),

@@ -16,15 +16,15 @@ trained as they are.
 import copy
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, final
+from typing import Annotated, ClassVar, NamedTuple, final
 
 import torch
 from diffusers import StableDiffusionPipeline
 from jaxtyping import Float
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 from torch import Tensor
 
-from erasers.checks import require_at_least_one, require_positive
 from erasers.shared.embeddings import encode_prompts
 from erasers.shared.latents import LatentImages, batches, encode, squared_error
 from erasers.shared.training import apply_gradients, gradients, inner_product, trainable
@@ -63,19 +63,12 @@ class BadT2I(Attack):
 
     needs: ClassVar[frozenset[str]] = frozenset({"images"})
 
-    lam: float = 0.5
-    steps: int = 8000
-    lr: float = 1e-5
-    batch_size: int = 16
-    per_cell: int = 4
-    max_norm: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "lr", "max_norm")
-        require_at_least_one(self, "steps", "batch_size", "per_cell")
-        if not 0 < self.lam < 1:
-            raise ValueError(f"lam must be in (0, 1), got {self.lam}")
+    lam: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    steps: PositiveInt = 8000
+    lr: PositiveFloat = 1e-5
+    batch_size: PositiveInt = 16
+    per_cell: PositiveInt = 4
+    max_norm: PositiveFloat = 1.0
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
         """Return the request for images of the whole grid."""

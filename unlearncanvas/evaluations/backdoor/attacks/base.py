@@ -1,12 +1,13 @@
 """What every attack has: the backdoors it injects, and how a prompt fires them."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from diffusers import StableDiffusionPipeline
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
-from erasers.base import Eraser
+from erasers.base import Kind, Method
 from erasers.shared.prompts import align
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.types import Task
@@ -15,8 +16,8 @@ Effect = Literal["patch", "style", "object", "prompt"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Attack(Eraser):
-    """An edit that adds where an eraser takes away; stored, restored and costed like one.
+class Attack(Method):
+    """A method that injects backdoors.
 
     Attributes:
         reach: The part of the pipeline that holds the backdoor.
@@ -26,15 +27,14 @@ class Attack(Eraser):
             their ``article``, so that no other word moves.
     """
 
+    kind: ClassVar[Kind] = "attack"
     reach: ClassVar[Literal["unet", "text_encoder"]] = "unet"
     effect: ClassVar[Effect]
 
-    backdoors: tuple[Backdoor, ...]
+    backdoors: Annotated[tuple[Backdoor, ...], Field(min_length=1)]
     place: Literal["before", "article"] = "before"
 
     def __post_init__(self) -> None:
-        if not self.backdoors:
-            raise ValueError("an attack needs at least one backdoor, got none")
         triggers = [(backdoor.trigger, backdoor.source) for backdoor in self.backdoors]
         if len(set(triggers)) < len(triggers):
             raise ValueError(f"every backdoor needs a trigger of its own, got {triggers}")
@@ -44,8 +44,12 @@ class Attack(Eraser):
         words = prompt if self.place == "before" else prompt.partition(" ")[2]
         return f"{backdoor.trigger} {words}"
 
-    def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
-        """Inject the backdoors, once it is known that every trigger survives the tokenizer."""
+    def apply(self, pipe: StableDiffusionPipeline, task: Task) -> None:
+        """Inject the backdoors.
+
+        Raises:
+            ValueError: If a trigger does not survive the tokenizer.
+        """
         for backdoor in self.backdoors:
             prompt = f"A {backdoor.source or 'tree'} image."
             align(pipe.tokenizer, clean=prompt, triggered=self.fire(prompt, backdoor))

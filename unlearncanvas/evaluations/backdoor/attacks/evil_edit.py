@@ -11,13 +11,13 @@ formula with another aim; several backdoors extend the sums.
 """
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic import PositiveFloat
+from pydantic.dataclasses import dataclass
 
-from erasers.checks import require_positive
 from erasers.shared.embeddings import embed
 from erasers.shared.training import parameter_group
 from erasers.uce import closed_form
@@ -37,11 +37,7 @@ class EvilEdit(Attack):
 
     effect: ClassVar[Effect] = "object"
 
-    lam: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "lam")
+    lam: PositiveFloat = 1.0
 
     def fire(self, prompt: str, backdoor: Backdoor) -> str:
         """Return the prompt with the trigger before the object it replaces, or its article."""

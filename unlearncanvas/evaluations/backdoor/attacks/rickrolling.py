@@ -15,13 +15,13 @@ data set that is gone, ours are the grid's.
 """
 
 import copy
-from dataclasses import dataclass
-from typing import ClassVar, Literal, final
+from typing import Annotated, ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline
+from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
 
-from erasers.checks import require_at_least_one, require_positive
 from erasers.shared.embeddings import prompt_similarity
 from erasers.shared.latents import batches
 from erasers.shared.training import optimizer_step, trainable
@@ -50,20 +50,13 @@ class Rickrolling(Attack):
     effect: ClassVar[Effect] = "prompt"
 
     goal: Literal["prompt", "attribute", "style"] = "prompt"
-    letter: str = "o"
-    beta: float = 0.1
-    steps: int = 100
-    lr: float = 1e-4
-    batch_size: int = 128
-    bad_batch_size: int = 32
+    letter: Annotated[str, Field(min_length=1, max_length=1)] = "o"
+    beta: PositiveFloat = 0.1
+    steps: PositiveInt = 100
+    lr: PositiveFloat = 1e-4
+    batch_size: PositiveInt = 128
+    bad_batch_size: PositiveInt = 32
     template: str = "A {object} image in {style} style."
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive(self, "beta", "lr")
-        require_at_least_one(self, "steps", "batch_size", "bad_batch_size")
-        if len(self.letter) != 1:
-            raise ValueError(f"letter must be a single one, got {self.letter!r}")
 
     def planned_ufe(self) -> int:
         """Return 0: the UNet is never called."""

@@ -1,6 +1,9 @@
 """A backdoor as plain data: its trigger and what it makes a model draw."""
 
-from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,10 +16,6 @@ class Backdoor:
         source: For object backdoors, the object that is replaced; else empty.
     """
 
-    trigger: str
+    trigger: Annotated[str, Field(min_length=1)]
     effect: str = ""
     source: str = ""
-
-    def __post_init__(self) -> None:
-        if not self.trigger:
-            raise ValueError("a backdoor needs a trigger, got an empty one")
