@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from unlearncanvas.evaluations.backdoor.results import BackdoorResults
     from unlearncanvas.results.schema import RunResults
 
-COMMAND_ONLY = ("shard", "ray", "wandb", "wandb_args", "dry_run")
+COMMAND_ONLY = ("shard", "ray", "track", "wandb", "wandb_args", "dry_run")
 """Options of the command line that this process has no use for."""
 
 

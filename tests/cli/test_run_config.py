@@ -222,6 +222,7 @@ def test_a_results_file_replays_its_run(tmp_path):
         ({"tier": ""}, "tier takes a tier of the protocol, got ''"),
         ({"tires": "smoke"}, "unknown option 'tires'; did you mean tier"),
         ({"shard": "0/2"}, "shard is an option of the command line; leave it out"),
+        ({"track": ["wandb"]}, "track is an option of the command line; leave it out"),
     ],
 )
 def test_evaluate_takes_the_same_options(options, message):
