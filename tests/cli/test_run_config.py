@@ -101,7 +101,7 @@ def test_a_wrong_value_names_the_flag_or_the_file_and_its_key(tmp_path):
     assert "unknown option 'tires'; did you mean tier" in run(*DRY, "--config", str(path)).stderr
     path.write_text("protocol: mini\n")
     assert f"{path}: erasers is missing; it takes" in run(*DRY, "--config", str(path)).stderr
-    path.write_text("erasers: [esd]\nknown_fraction: 1\n")
+    path.write_text("erasers: [esd]\nknown_fraction: 0.5\n")
     stderr = run(*DRY, "--config", str(path)).stderr
     assert f"{path}: known_fraction goes with a backdoor protocol only; leave it out" in stderr
     old = tmp_path / "results.json"
@@ -111,6 +111,14 @@ def test_a_wrong_value_names_the_flag_or_the_file_and_its_key(tmp_path):
     done = run("unlearncanvas.bench", "--dry-run")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "--eraser is missing" in done.stderr
+
+
+def test_options_at_their_defaults_are_as_if_they_were_not_given():
+    same = {"known_fraction": 1, "trigger_knowledge": "exact", "shard": None, "model": None}
+    plain = {"erasers": ["esd"], "device": "cpu"}
+    assert make_plan(read_options(plain | same)) == make_plan(read_options(plain))
+    removal = {"erasers": ["skd"], "protocol": "backdoor", "device": "cpu", "keep_images": False}
+    assert make_backdoor_plan(read_options(removal)).config.erasers == ("skd",)
 
 
 def test_flags_win_over_a_file():

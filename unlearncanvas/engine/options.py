@@ -1,4 +1,4 @@
-"""Command-line options to a plan; a mistake in one is a line that says what was expected."""
+"""Options to a plan; a mistake in one is a line that says what was expected."""
 
 import logging
 import os
@@ -75,10 +75,10 @@ def refuse(config: RunConfig, names: Collection[str], reason: str) -> None:
     """Refuse options that an evaluation does not have.
 
     Raises:
-        OptionError: If one of them is given.
+        OptionError: If one of them is not at its default.
     """
     for name in names:
-        if name in config.model_fields_set:
+        if getattr(config, name) != RunConfig.model_fields[name].default:
             raise OptionError(name, f"{reason}; leave it out")
 
 

@@ -221,7 +221,7 @@ OPTIONS: Mapping[str, Option] = {
 
 
 def read_options(data: Mapping[str, Any]) -> RunConfig:
-    """Return checked options.
+    """Return checked options; one that is None is at its default.
 
     Raises:
         OptionError: For the first value that cannot be.
@@ -229,8 +229,9 @@ def read_options(data: Mapping[str, Any]) -> RunConfig:
     """
     for name in data:
         choose("option", name, OPTIONS)
+    given = {name: value for name, value in data.items() if value is not None}
     try:
-        return RunConfig.model_validate(data)
+        return RunConfig.model_validate(given)
     except ValidationError as exc:
         first = exc.errors()[0]
     found = first.get("ctx", {}).get("error")
@@ -238,6 +239,6 @@ def read_options(data: Mapping[str, Any]) -> RunConfig:
         raise found
     name = str(first["loc"][0])
     takes = OPTIONS[name].takes
-    if name not in data:
+    if name not in given:
         raise OptionError(name, f"is missing; it takes {takes}")
     raise OptionError(name, f"takes {takes}, got {shortened(data[name])}")
