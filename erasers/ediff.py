@@ -22,7 +22,7 @@ from typing import ClassVar, Literal, final
 
 import torch
 from diffusers import StableDiffusionPipeline
-from pydantic import NonNegativeFloat
+from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
@@ -55,6 +55,8 @@ class EDiff(ForgetRetain, Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
 
+    steps: PositiveInt = 160
+    batch_size: PositiveInt = 16
     rule: Rule = "bome"
     eta: NonNegativeFloat = 0.5
     lam: NonNegativeFloat = 1.0

@@ -69,8 +69,8 @@ class FMN(PromptTemplates, Eraser):
     parameters: ParameterGroup = "full"
     style_parameters: ParameterGroup | None = None
     per_cell: PositiveInt = 1
-    end_too: bool = False
-    inversion_steps: NonNegativeInt = 0
+    end_too: bool = True
+    inversion_steps: NonNegativeInt = 500
     inversion_lr: PositiveFloat = 1e-3
     inversion_vectors: PositiveInt = 4
     steps: PositiveInt = 35

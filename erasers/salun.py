@@ -64,6 +64,7 @@ class SalUn(ForgetRetain, Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
 
+    steps: PositiveInt = 500
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     alpha: NonNegativeFloat = 0.5
     mask_batches: PositiveInt = 4

@@ -74,6 +74,9 @@ class SHS(ForgetRetain, Eraser):
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain", "images"})
 
+    steps: PositiveInt = 80
+    lr: PositiveFloat = 2e-5
+    batch_size: PositiveInt = 16
     share: Annotated[float, Field(gt=0, le=1)] = 0.001
     trimmed: ParameterGroup = "full"
     reset_std: PositiveFloat = 0.02

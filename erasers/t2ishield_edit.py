@@ -33,7 +33,7 @@ from erasers.shared.embeddings import embed
 from erasers.shared.prompts import PromptTemplates
 from erasers.shared.training import parameter_group
 from erasers.uce import closed_form, token_pairs
-from unlearncanvas.types import Task
+from unlearncanvas.types import ConceptTemplate, Task
 
 SCALE = 0.1
 """The port's weight of the sums over the trigger's tokens and over those that it retains."""
@@ -45,12 +45,15 @@ class T2IShieldEdit(PromptTemplates, Eraser):
     """Closed-form edit of all cross-attention keys and values.
 
     Attributes:
-        lam: Pull towards the original weights; > 0.
+        object_prompt: Prompt of an anchor, what is left of a trigger without its word; a bare name,
+            as the trigger's prompt is.
+        lam: Pull towards the original weights.
         as_released: The public port's edit; it knows no anchor but the blank.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor"})
 
+    object_prompt: ConceptTemplate | None = "{words}"
     lam: PositiveFloat = 0.1
     as_released: bool = False
 

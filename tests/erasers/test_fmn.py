@@ -20,7 +20,8 @@ from tests.fixtures.transcription import assert_same, hidden, mse, noised, selec
 from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
 from unlearncanvas.types import Concept, Task
 
-SMALL = {"parameters": "x", "steps": 1, "batch_size": 2, "lr": 1e-2, "weight_decay": 0.0}
+SMALL = {"parameters": "x", "steps": 1, "batch_size": 2, "lr": 1e-2, "weight_decay": 0.0,
+         "inversion_steps": 0, "end_too": False}  # fmt: skip
 
 
 def test_the_loss_by_hand():
@@ -162,7 +163,7 @@ def test_the_end_s_columns_are_those_of_the_end_token(room, pipe, task, pad, end
     if pad is not None:  # as Stable Diffusion 2 pads
         pipe.tokenizer.pad_token = pad
     settings = {"inversion_steps": min(1, vectors), "inversion_vectors": vectors or 4}
-    eraser = FMN(**SMALL, style_prompt="{words}", end_too=True, **settings)
+    eraser = FMN(**{**SMALL, "end_too": True, **settings}, style_prompt="{words}")
     images = encode(pipe, room.fulfil(pipe, eraser, task).images["style:Pop Art"])
     _, columns = eraser._name(pipe, task.target, task, images, torch.Generator())
     count = vectors or 2

@@ -114,6 +114,8 @@ class BadT2IPixel(BadT2I):
 
     effect: ClassVar[Effect] = "patch"
 
+    steps: PositiveInt = 2000
+
     def planned_ufe(self) -> int:
         """Return two trained passes and one frozen an image."""
         return 7 * self.steps * self.batch_size
