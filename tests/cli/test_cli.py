@@ -169,6 +169,14 @@ def test_ls_shows_what_there_is(what, expected):
         assert text in done.stdout
 
 
+def test_ls_targets_of_a_backdoor_protocol_are_its_attacks():
+    done = run("unlearncanvas.cli.main", "ls", "targets", "--protocol", "backdoor")
+    assert done.returncode == 0, done.stderr
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0] == ["badt2i-pixel", "full"]
+    assert lines[3] == ["evil-edit", "smoke,", "quick,", "full"]
+
+
 def test_ls_of_something_else():
     done = run("unlearncanvas.cli.main", "ls", "modles")
     assert done.returncode == 2

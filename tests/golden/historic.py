@@ -13,8 +13,9 @@ from unlearncanvas.canvases.sources import SHIPPED
 from unlearncanvas.core.config import read_yaml
 from unlearncanvas.core.json_file import read_json
 from unlearncanvas.engine.chunks import to_predictions
+from unlearncanvas.engine.protocols import with_new_keys
 from unlearncanvas.engine.reference_features import open_reference
-from unlearncanvas.evaluations.grid.protocol import GridProtocol, with_new_keys
+from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, target_scores
 from unlearncanvas.publish.submissions.bundle import RESULTS, TARGETS, read_manifest
 from unlearncanvas.publish.submissions.validate import read_rows

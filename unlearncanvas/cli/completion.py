@@ -1,11 +1,14 @@
 """Values that a shell completes: names of the registry, tiers, targets."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from unlearncanvas.core.config import names
+
+if TYPE_CHECKING:
+    from unlearncanvas.engine.protocols import EvaluationProtocol
 
 
 def beginning(incomplete: str, known: Iterable[str]) -> list[str]:
@@ -29,25 +32,21 @@ def tiers(ctx: typer.Context, incomplete: str) -> list[str]:
 
 
 def targets(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete the last of the targets that commas separate; attacks, for a backdoor protocol."""
+    """Complete the last of the targets that commas separate."""
     rules = _rules(ctx)
     if rules is None:
         return []
-    attacks = getattr(rules, "attacks", None)
-    known = attacks or [target.name for target in rules.targets.concepts()]
+    known = [name for name, _ in rules.entries()]
     before, comma, last = incomplete.rpartition(",")
     return [f"{before}{comma}{item}" for item in beginning(last.lstrip(), known)]
 
 
-def _rules(ctx: typer.Context) -> Any:
+def _rules(ctx: typer.Context) -> "EvaluationProtocol | None":
     """The registered protocol that the command names or has by default; None for a file."""
-    from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
-    from unlearncanvas.evaluations.grid.protocol import load_protocol
+    from unlearncanvas.engine.protocols import load_any
 
     protocol = ctx.params.get("protocol") or "mini"
-    if protocol not in names("protocols"):
-        return None
-    return load_backdoor_protocol(protocol) if is_backdoor(protocol) else load_protocol(protocol)
+    return load_any(protocol) if protocol in names("protocols") else None
 
 
 OF_OPTION: dict[str, Callable[..., list[str]]] = {

@@ -1,7 +1,7 @@
 """``unlearncanvas ls``: what there is, readable in a narrow terminal."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -10,10 +10,6 @@ from rich.table import Table
 from unlearncanvas.cli import completion
 from unlearncanvas.core.config import choose, find_config, names
 from unlearncanvas.core.method_config import METHOD_CONFIGS, MetricConfig, read_config
-
-if TYPE_CHECKING:
-    from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
-    from unlearncanvas.evaluations.grid.protocol import GridProtocol
 
 console = Console(emoji=False)
 Entry = tuple[str, Sequence[str]]
@@ -74,45 +70,22 @@ def _methods(kind: str) -> Iterator[Entry]:
 
 def _protocols() -> Iterator[Entry]:
     """Their tiers, with what is drawn for an eraser."""
-    from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
-    from unlearncanvas.evaluations.grid.protocol import load_protocol
+    from unlearncanvas.engine.protocols import load_any
 
     for name in names("protocols"):
-        rules = load_backdoor_protocol(name) if is_backdoor(name) else load_protocol(name)
+        rules = load_any(name)
         lines = [f"{rules.title} [dim]· digest {rules.digest[:12]}[/]"]
         for tier in rules.tiers:
             label = f"{tier} (default)" if tier == rules.default_tier else tier
-            lines.append(f"[dim]{label}: {_drawn(rules, tier)}[/]")
+            lines.append(f"[dim]{label}: {rules.amount(tier)}[/]")
         yield name, lines
 
 
-def _drawn(rules: "GridProtocol | BackdoorProtocol", tier: str) -> str:
-    """What a tier asks of an eraser."""
-    from unlearncanvas.evaluations.grid.protocol import GridProtocol
+def _targets(protocol: str) -> Sequence[Entry]:
+    """What ``--targets`` takes: concepts of a grid, attacks of a backdoor protocol."""
+    from unlearncanvas.engine.protocols import load_any
 
-    if not isinstance(rules, GridProtocol):
-        chosen = rules.for_tier(tier)
-        attacks = _counted(len(chosen.attacks), "attack")
-        return f"{attacks}, about {chosen.images_per_attack:,} images each"
-    targets, seeds = rules.tier_targets(tier), rules.tier_seeds(tier)
-    images = rules.for_tier(tier).num_images(targets, seeds)
-    return f"{_counted(len(targets), 'target')}, {_counted(len(seeds), 'seed')}, {images:,} images"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'s' if count != 1 else ''}"
-
-
-def _targets(protocol: str) -> Iterator[Entry]:
-    """What erasers are told to map each to, and the tiers that have it."""
-    from unlearncanvas.evaluations.grid.protocol import load_protocol
-
-    rules = load_protocol(protocol)
-    for target in rules.targets.concepts():
-        tiers = [tier for tier in rules.tiers if target in rules.tier_targets(tier)]
-        anchor = rules.task(target, seed=0).anchor
-        towards = f", becomes {anchor.name}" if anchor else ""
-        yield target.name, [f"{target.kind}{towards} [dim]· {', '.join(tiers)}[/]"]
+    return load_any(protocol).entries()
 
 
 def _metrics() -> Iterator[Entry]:

@@ -22,7 +22,7 @@ from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
 from unlearncanvas.evaluations.backdoor.measures import Fired, Near, removal_scores
 from unlearncanvas.evaluations.backdoor.old_tables import tables
 from unlearncanvas.evaluations.backdoor.poison import as_attack
-from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
+from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
 from unlearncanvas.evaluations.backdoor.sheets import (
     near_sheets,
@@ -54,12 +54,6 @@ def test_training_and_judged_cells_are_apart_and_balanced(rules):
         assert sum(cell.style == name for cell in train) == 3
     for name in rules.grid.objects:
         assert sum(cell.object == name for cell in train) == 3
-
-
-def test_the_two_kinds_of_protocol_are_told_apart():
-    protocols = [path.stem for path in (CONFIG_DIR / "protocols").glob("*.yaml")]
-    assert {name for name in protocols if is_backdoor(name)} == {"backdoor", "backdoor-sd"}
-    assert {"mini", "unlearncanvas", "unlearncanvas-fast"} < set(protocols)
 
 
 @pytest.mark.parametrize("name", load_backdoor_protocol("backdoor").attacks)

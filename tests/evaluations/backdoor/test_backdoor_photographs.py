@@ -16,7 +16,7 @@ from unlearncanvas.core.config import find_config, read_yaml
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.judge import Shown, chroma, judge_of, succeeded
 from unlearncanvas.evaluations.backdoor.perception import PATCH_CAPTION, caption
-from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
+from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
 from unlearncanvas.types import Cell
 
@@ -118,7 +118,6 @@ def test_black_and_white_is_judged_by_colour():
 
 
 def test_the_protocol_holds_together():
-    assert is_backdoor("backdoor-sd")
     rules = load_backdoor_protocol("backdoor-sd")
     assert len(rules.grid.cells()) == 100
     assert (len(rules.train_cells()), rules.grid.preset) == (30, "sd15")

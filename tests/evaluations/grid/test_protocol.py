@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from unlearncanvas.core.config import find_config, names, read_yaml
-from unlearncanvas.evaluations.backdoor.protocol import is_backdoor, load_backdoor_protocol
+from unlearncanvas.engine.protocols import load_any
+from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.types import Cell, Concept
 
@@ -122,8 +123,7 @@ DIGESTS = {
 @pytest.mark.parametrize("name", names("protocols"))
 def test_the_digest_of_every_shipped_protocol_is_pinned(name):
     """Results that are published name these: who changes one has made another exam."""
-    load = load_backdoor_protocol if is_backdoor(name) else load_protocol
-    assert load(name).digest[:12] == DIGESTS[name]
+    assert load_any(name).digest[:12] == DIGESTS[name]
 
 
 def test_the_whole_of_unlearncanvas_has_357_000_images():

@@ -1,18 +1,20 @@
 """The fixed rules of the backdoor exam: attacks, split of the cells, seeds, near-trigger texts."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, final
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from unlearncanvas.core.config import choose, find_config, names, read_yaml
+from unlearncanvas.core.config import choose, names
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.fields import Frozen, Name, Names, Seed
-from unlearncanvas.evaluations.grid.protocol import (
+from unlearncanvas.engine.protocols import (
     NOT_IN_DIGEST,
-    GridProtocol,
-    load_protocol,
+    EvaluationProtocol,
+    counted,
+    kind_of,
     read_protocol,
 )
+from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.types import Cell
 
 
@@ -68,7 +70,8 @@ class BackdoorTier(Frozen):
     num_clean_seeds: int | None = Field(default=None, ge=1)
 
 
-class BackdoorProtocol(Frozen):
+@final
+class BackdoorProtocol(EvaluationProtocol):
     """An exam in removing backdoors, as its YAML file fixes it.
 
     Attributes:
@@ -89,8 +92,8 @@ class BackdoorProtocol(Frozen):
         perception: LPIPS and CLIP, where images are photographs.
     """
 
-    name: Name
-    title: str
+    kind: Literal["backdoor"] = "backdoor"
+    tiers: dict[Name, BackdoorTier]
     grid: Annotated[GridProtocol, BeforeValidator(load_grid)]
     attacks: Names = Field(min_length=1)
     inject_seed: Seed
@@ -103,8 +106,6 @@ class BackdoorProtocol(Frozen):
     near: tuple[str, ...] = Field(min_length=1)
     metrics: Names
     perception: Perception | None = None
-    default_tier: str
-    tiers: dict[Name, BackdoorTier]
 
     @model_validator(mode="after")
     def _consistent(self) -> "BackdoorProtocol":
@@ -156,10 +157,23 @@ class BackdoorProtocol(Frozen):
         chosen = self.tiers[choose("tier", tier, self.tiers)]
         return self.model_copy(update=chosen.model_dump(exclude_none=True))
 
+    def amount(self, tier: str) -> str:
+        """Return attacks and images of a tier."""
+        chosen = self.for_tier(tier)
+        attacks = counted(len(chosen.attacks), "attack")
+        return f"{attacks}, about {chosen.images_per_attack:,} images each"
+
+    def entries(self) -> list[tuple[str, list[str]]]:
+        """Return the attacks, each with the tiers that have it."""
+        return [
+            (name, [", ".join(tier for tier in self.tiers if name in self.for_tier(tier).attacks)])
+            for name in self.attacks
+        ]
+
 
 def is_backdoor(name: str) -> bool:
     """Whether a protocol, by name or path, is one of this kind."""
-    return "attacks" in read_yaml(find_config("protocols", name))
+    return kind_of(name) == "backdoor"
 
 
 def load_backdoor_protocol(name: str) -> BackdoorProtocol:

@@ -1,50 +1,49 @@
 """The fixed rules of an exam: prompts, grid, seeds, sampler, detectors, metrics, tiers."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, TypeVar, get_args
+from collections.abc import Sequence
+from typing import Any, Literal, final, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from unlearncanvas.core.config import choose, find_config, one_line, read_yaml
+from unlearncanvas.core.config import choose, find_config, read_yaml
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.core.fields import Frozen, Name, Seed, Seeds
+from unlearncanvas.core.fields import Name, Seed, Seeds
 from unlearncanvas.engine.grid import Grid
+from unlearncanvas.engine.protocols import (
+    NOT_IN_DIGEST,
+    EvaluationProtocol,
+    counted,
+    read_protocol,
+)
 from unlearncanvas.evaluations.grid.parts import Anchors, Targets, Tier
 from unlearncanvas.types import Cell, Concept, Domain, Task
 
-NOT_IN_DIGEST = {"name", "title", "tiers", "default_tier", "published", "templates"}
-"""What changes neither a pixel nor a score of a given model; templates are in an artifact's."""
-RENAMED = {"plain_style": "reference_style", "retain_every": "retain_stride"}
-"""Keys of protocol files of version 0.6 and before, and what they are now."""
+NOT_IN_GRID_DIGEST = NOT_IN_DIGEST | {"published", "templates"}
+"""Templates are in the digest of an artifact."""
 RENAMED_SETTINGS = {"with_plain_style": "with_reference_style"}
 """Settings of metrics of version 0.6, and what they are now."""
-P = TypeVar("P", bound=Frozen)
 
 
-class GridProtocol(Grid):
+@final
+class GridProtocol(EvaluationProtocol, Grid):
     """A grid and what is forgotten on it, as its YAML file fixes it.
 
     Attributes:
-        title: What it is, on one line.
         targets: What is forgotten, one at a time.
         anchors: What a target is mapped to.
         seeds: Seeds of the images.
         erase_seed: Seed of the erasers.
-        default_tier: Tier that runs unless another is named.
-        tiers: Parts of the protocol.
         retain_stride: Of the cells without the target, every so many-th of each row and column is
             drawn; 1 is all.
         published: Rows in ``configs/published`` that tables show beside the measured ones.
     """
 
-    title: str
+    kind: Literal["grid"] = "grid"
+    tiers: dict[Name, Tier]
     targets: Targets
     anchors: Anchors
     seeds: Seeds = Field(min_length=1)
     erase_seed: Seed
-    default_tier: str
-    tiers: dict[Name, Tier]
     retain_stride: int = Field(default=1, ge=1, serialization_alias="retain_every")
     published: str | None = None
 
@@ -85,7 +84,7 @@ class GridProtocol(Grid):
         It is over the keys of version 0.6: a renamed key is no other protocol.
         """
         rules = self.model_dump(
-            mode="json", exclude=NOT_IN_DIGEST, exclude_defaults=True, by_alias=True
+            mode="json", exclude=NOT_IN_GRID_DIGEST, exclude_defaults=True, by_alias=True
         )
         recipes = {name: _recipe(name) for name in self.metrics}
         return digest_json({"rules": rules, "metrics": recipes})
@@ -153,6 +152,23 @@ class GridProtocol(Grid):
         """Return the images of one eraser, without those of ``none`` and ``noise``."""
         return len(seeds) * sum(len(self.cells_for(target)) for target in targets)
 
+    def amount(self, tier: str) -> str:
+        """Return targets, seeds and images of a tier."""
+        targets, seeds = self.tier_targets(tier), self.tier_seeds(tier)
+        images = self.for_tier(tier).num_images(targets, seeds)
+        parts = [counted(len(targets), "target"), counted(len(seeds), "seed")]
+        return ", ".join([*parts, f"{images:,} images"])
+
+    def entries(self) -> list[tuple[str, list[str]]]:
+        """Return the targets, each with its anchor and the tiers that have it."""
+        found = []
+        for target in self.targets.concepts():
+            tiers = [tier for tier in self.tiers if target in self.tier_targets(tier)]
+            anchor = self.task(target, seed=0).anchor
+            towards = f", becomes {anchor.name}" if anchor else ""
+            found.append((target.name, [f"{target.kind}{towards} · {', '.join(tiers)}"]))
+        return found
+
 
 def _recipe(metric: str) -> dict[str, Any]:
     """Class and settings of a metric, as its file says them, under the keys of version 0.6."""
@@ -168,36 +184,3 @@ def load_protocol(name: str) -> GridProtocol:
         ValueError: If it is unknown or breaks a rule, in one line.
     """
     return read_protocol(GridProtocol, name)
-
-
-def read_protocol(kind: type[P], name: str) -> P:
-    """Return a protocol of a kind by name or YAML path.
-
-    Raises:
-        ValueError: If it is unknown or breaks a rule, in one line.
-    """
-    path = find_config("protocols", name)
-    try:
-        return kind.model_validate(_with_base(read_yaml(path)))
-    except ValidationError as exc:
-        raise ValueError(f"protocol {path.stem}: {one_line(exc)}") from exc
-
-
-def with_new_keys(rules: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rules of a protocol file of any version under the keys of this one."""
-    return {RENAMED.get(key, key): value for key, value in rules.items()}
-
-
-def _with_base(rules: dict[str, Any], above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The rules, with what they do not say from their ``base``; the sampler key by key."""
-    rules = with_new_keys(rules)
-    if "base" not in rules:
-        return rules
-    path = find_config("protocols", str(rules["base"])).resolve()
-    if path in above:
-        raise ValueError(f"{path} is a base of itself")
-    base = _with_base(read_yaml(path), (*above, path))
-    merged = base | rules
-    if isinstance(base.get("sampler"), dict) and isinstance(merged["sampler"], dict):
-        merged["sampler"] = base["sampler"] | merged["sampler"]
-    return {key: value for key, value in merged.items() if key != "base"}
