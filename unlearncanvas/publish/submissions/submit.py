@@ -103,7 +103,8 @@ def write_bundle(
         for target in results
     )
     config = row_config(run, next(iter(entry.rows.values())).label, first)
-    own = {"rows": rows, "results": paths, "root": ".", "config": config}
+    stored = None if config is None else config.computed()
+    own = {"rows": rows, "results": paths, "root": ".", "config": stored}
     write_results(folder, run.model_copy(update=own))
     write_text(folder / CARD, card_text(card))
     manifest = Manifest(
