@@ -148,7 +148,7 @@ def poison(
     )
     dtype, detectors = (
         getattr(torch, protocol.sampler.dtype),
-        load_detectors(protocol, chosen, sources),
+        load_detectors(protocol.detectors, device=chosen, sources=sources),
     )
     clean, poisoned = room.clean().to(dtype), room.poisoned(configured).to(dtype)
     return gate(clean, poisoned, injected, protocol, detectors, seeds)

@@ -155,7 +155,7 @@ def num_parameters(pipe: StableDiffusionPipeline | None) -> int:
 
 def row_bytes(grid: Grid) -> int:
     """Return the bytes of a chunk's row: float16 features, float32 probabilities, and the rest."""
-    features, probabilities = row_widths(grid)
+    features, probabilities = row_widths(grid.detectors, grid.extractors())
     return 2 * features + 4 * probabilities + ROW_BYTES
 
 

@@ -54,7 +54,9 @@ class BackdoorExam:
             sources=plan.sources,
         )
         self._sampler = rules.sampler
-        self._detectors = load_detectors(rules, plan.device, plan.sources)
+        self._detectors = load_detectors(
+            rules.detectors, rules.extractors(), device=plan.device, sources=plan.sources
+        )
         if not plan.skip_base_check:
             self._detectors.accept(plan.model, self._room.clean_digest)
         self._real = open_reference(rules, self._detectors, plan.sources, plan.root / "reference")

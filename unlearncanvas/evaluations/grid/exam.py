@@ -58,7 +58,9 @@ class Exam:
         self.done: list[tuple[Job, Artifact]] = []
         pipe = load_base(plan.model, device=plan.device)
         self.base_digest = base_digest(pipe)
-        self.detectors = load_detectors(protocol, plan.device, plan.sources)
+        self.detectors = load_detectors(
+            protocol.detectors, protocol.extractors(), device=plan.device, sources=plan.sources
+        )
         if not plan.skip_base_check:
             self.detectors.accept(plan.model, self.base_digest)
         self._real = open_reference(
