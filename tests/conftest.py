@@ -2,6 +2,7 @@
 
 import copy
 import os
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from unlearncanvas.canvases.mini.architecture import assemble, build_tokenizer
-from unlearncanvas.engine.erasing import Workbench
+from unlearncanvas.engine.editing import Editing
+from unlearncanvas.engine.model_store import ModelStore
+from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.training_images import TrainingImages
 from unlearncanvas.evaluations.grid.protocol import load_protocol
-from unlearncanvas.pipelines.artifacts import base_digest
 from unlearncanvas.types import Concept, PromptPair, Task
 
 WIDTH = 32
@@ -127,12 +129,32 @@ def room(tmp_path):
     return build_room(tmp_path)
 
 
+class Bench:
+    """A model store on the tiny pipeline, whose artifacts lie where a test says."""
+
+    def __init__(self, base, room, sampler=None):
+        editing = Editing(base="tiny", device=torch.device("cpu"), dtype=torch.float32, images=room)
+        self.store = ModelStore(
+            load=lambda: copy.deepcopy(base),
+            editing=editing,
+            sampler=sampler or room.protocol.sampler,
+            folder=lambda recipe: Path(recipe.last.name if recipe.steps else "base"),
+        )
+
+    def recipe(self, method, task, folder):
+        return Recipe(base="tiny", steps=(Step(method=method, task=task, name=str(folder)),))
+
+    def artifact(self, method, task, folder):
+        return self.store.artifact(self.recipe(method, task, folder))
+
+    def recorded(self, method, task, folder):
+        return self.store.recorded(self.recipe(method, task, folder))
+
+    def artifact_digest(self, method, task):
+        step = self.recipe(method, task, "any").last
+        return self.store.editing.key(step, self.store.base_digest)
+
+
 @pytest.fixture
 def bench(tiny_base, room):
-    return Workbench(
-        load=lambda: copy.deepcopy(tiny_base),
-        base="tiny",
-        base_digest=base_digest(tiny_base),
-        dtype=torch.float32,
-        gallery=room,
-    )
+    return Bench(tiny_base, room)

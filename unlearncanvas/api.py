@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 from unlearncanvas.results.run_config import read_options
 
 if TYPE_CHECKING:
-    from unlearncanvas.evaluations.backdoor.results import BackdoorResults
-    from unlearncanvas.results.schema import RunResults
+    from unlearncanvas.results.schema2 import Results
 
 COMMAND_ONLY = ("shard", "ray", "track", "wandb", "wandb_args", "dry_run")
 """Options of the command line that this process has no use for."""
 
 
-def evaluate(erasers: str | Sequence[str], **options: Any) -> "RunResults | BackdoorResults":
+def evaluate(erasers: str | Sequence[str], **options: Any) -> "Results":
     """Run an evaluation and return its results; what an earlier run has finished is kept.
 
     Args:
@@ -24,15 +23,11 @@ def evaluate(erasers: str | Sequence[str], **options: Any) -> "RunResults | Back
     Raises:
         ValueError: One line, for the first option that cannot be.
     """
-    from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
-    from unlearncanvas.engine.callbacks import NullCallback
-    from unlearncanvas.engine.options import make_plan, refuse
-    from unlearncanvas.evaluations.backdoor.exam import BackdoorExam
-    from unlearncanvas.evaluations.backdoor.protocol import is_backdoor
-    from unlearncanvas.evaluations.grid.exam import Exam
+    from unlearncanvas.engine.options import refuse
+    from unlearncanvas.engine.registry import evaluation_of
+    from unlearncanvas.engine.runner import opened
 
     config = read_options({"erasers": erasers, **options})
     refuse(config, COMMAND_ONLY, "is an option of the command line")
-    if is_backdoor(config.protocol):
-        return BackdoorExam(plan=make_backdoor_plan(config), callback=NullCallback()).run()
-    return Exam(plan=make_plan(config), callback=NullCallback()).run()
+    with opened(evaluation_of(config)) as runner:
+        return runner.run()

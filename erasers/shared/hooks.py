@@ -1,4 +1,4 @@
-"""Call a function for the prompts that a pipeline encodes, in any sampler."""
+"""Act on the prompts of a pipeline, in whatever sampler calls it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

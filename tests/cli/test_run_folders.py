@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
-from unlearncanvas.engine.options import make_plan
+from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.publish.report.collect import collect
 from unlearncanvas.results.run_config import read_options
 
@@ -15,11 +14,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "results"
 
 
 def folders(**changes):
-    """The run folder, and the folders of all results, of a plan."""
+    """The run folder of an evaluation."""
     asked = {"erasers": ["uce"], "tier": "smoke", "device": "cpu", "dtype": "float32"}
-    plan = make_plan(read_options(asked | changes))
-    places = {plan.result_folder(job, target) for job in plan.jobs() for target in job.targets}
-    return {plan.run_folder()} | places
+    return {evaluation_of(read_options(asked | changes)).run_folder()}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +45,7 @@ def test_parts_of_ones_own_have_folders_of_their_own():
 def test_a_backdoor_run_on_another_base_model_or_batch_has_another_folder():
     def folder(**changes):
         asked = {"erasers": ["skd"], "protocol": "backdoor", "tier": "smoke", "device": "cpu"}
-        return make_backdoor_plan(read_options(asked | changes)).run_folder()
+        return evaluation_of(read_options(asked | changes)).run_folder()
 
     assert len({folder(), folder(model="elsewhere"), folder(batch_size=3)}) == 3
 

@@ -66,8 +66,9 @@ def test_commands_print_names_as_they_are(finished, tmp_path):
 def test_a_backdoor_table_prints_names_as_they_are(tmp_path):
     from rich.console import Console
 
-    from unlearncanvas.evaluations.backdoor.old_tables import tables
-    from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
+    from unlearncanvas.evaluations.backdoor.tables import tables
+    from unlearncanvas.results.export import to_terminal
+    from unlearncanvas.results.reading import read_results
 
     source = find_config("protocols", "backdoor").parents[2] / "docs" / "results"
     found = json.loads((source / "backdoor-evil-edit.json").read_text())
@@ -80,6 +81,6 @@ def test_a_backdoor_table_prints_names_as_they_are(tmp_path):
     (tmp_path / "results.json").write_text(json.dumps(found))
     console = Console(width=200, emoji=False)
     with console.capture() as printed:
-        for table in tables(read_backdoor_results(tmp_path / "results.json")):
-            console.print(table)
+        for table in tables(read_results(tmp_path / "results.json")):
+            console.print(to_terminal(table))
     assert printed.get().count(ODD) > 10

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.fixtures.arguments import from_arguments
-from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
 from unlearncanvas.cli.main import load
 from unlearncanvas.core.config import find_config, import_class, names, read_yaml
-from unlearncanvas.engine.options import make_plan
-from unlearncanvas.evaluations.backdoor.protocol import is_backdoor
+from unlearncanvas.engine.registry import evaluation_of
+from unlearncanvas.engine.work import num_images, tasks_of
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.results.run_config import read_options
 
@@ -36,8 +35,8 @@ def test_bench_commands_make_a_plan(line):
     for folder in ("detectors", "dataset", "inception"):
         options.pop(folder, None)
     config = read_options(options)
-    plan = (make_backdoor_plan if is_backdoor(config.protocol) else make_plan)(config)
-    assert plan.num_images() > 0
+    evaluation = evaluation_of(config)
+    assert num_images(tasks_of(evaluation)) > 0
 
 
 @pytest.mark.parametrize("line", sorted(set(OURS)))

@@ -1,7 +1,6 @@
 """The protocol of UnlearnCanvas end to end: a folder of Stable Diffusion's format, its classifiers,
 its dataset, its Inception; all small, of the same layout."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,7 +8,7 @@ import sys
 import pytest
 
 from tests.fixtures.real_place import furnish
-from unlearncanvas.results.schema import read_results
+from unlearncanvas.results.reading import read_results
 
 pytestmark = pytest.mark.slow
 
@@ -44,22 +43,21 @@ def test_the_smoke_tier_end_to_end(finished):
     out, printed = finished
     (path,) = out.glob("small-real/uce-*/smoke/results.json")
     results = read_results(path)
-    assert [(row.label, row.kind) for row in results.rows][-2:] == [
+    assert [(row.label, row.kind) for row in results.means][-2:] == [
         ("uce", "style"), ("uce", "object"),
     ]  # fmt: skip
-    assert results.limited
+    assert results.subset
     assert results.seeds == (188,)
-    scores = results.rows[-1].scores
+    scores = results.means[-1].scores
     assert set(scores) == {
         "unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy",
         "target_cross_domain_accuracy", "fid_inception_torchvision",
     }  # fmt: skip
-    assert set(results.floors) == {"fid_inception_torchvision"}
+    assert set(results.real_vs_real) == {"fid_inception_torchvision"}
     assert "FID (torchvision)" in printed
     for name in ("style-Van_Gogh", "object-Dogs"):
-        (result,) = out.glob(f"small-real/uce-*/smoke/{name}-seed0/result.json")
-        assert json.loads(result.read_text())["num_images"] == 6
-        assert (result.parent / "sheet.png").is_file()
+        assert (path.parent / f"sheet-uce-{name}.png").is_file()
+    assert {row.num_images for row in results.rows} == {6}
 
 
 def test_features_of_real_images_are_computed_once(finished, place):
@@ -85,14 +83,14 @@ def test_without_the_dataset_the_other_metrics_come_out(place, tmp_path):
     assert "FID and KID are left out" in done.stdout
     (path,) = tmp_path.glob("small-real/uce-*/smoke/results.json")
     results = read_results(path)
-    assert results.floors == {}
-    assert len(results.rows[-1].scores) == 4
+    assert results.real_vs_real == {}
+    assert len(results.means[-1].scores) == 4
 
 
 def test_a_base_model_that_the_detectors_do_not_know(place, tmp_path):
     done = bench(place, "--out", str(tmp_path))
     assert done.returncode == 2
-    assert "the style detector recognises" in done.stderr
+    assert "the style detector recognizes" in done.stderr
     assert "--skip-base-check to go on all the same" in done.stderr
     assert len(done.stderr.strip().splitlines()) <= 2
 

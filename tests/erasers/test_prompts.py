@@ -1,21 +1,19 @@
 """Prompts of concepts: the protocol brings the templates, an eraser may have its own."""
 
-import io
 import json
 from dataclasses import dataclass, replace
 from typing import final
 
 import pytest
-from rich.console import Console
 
 from erasers.base import Eraser
 from erasers.ca import CA
 from erasers.esd import ESD
 from erasers.shared.data import anchor_caption
-from unlearncanvas.cli.terminal import say_templates
+from unlearncanvas.cli.run import templates_line
 from unlearncanvas.core.config import find_config, load_eraser, names, read_yaml
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
-from unlearncanvas.evaluations.backdoor.sheets import removal_task
+from unlearncanvas.evaluations.backdoor.tasks import removal_task
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.pipelines.artifacts import read_record
 from unlearncanvas.types import Concept, Task, Templates
@@ -159,17 +157,15 @@ def test_a_template_without_its_places_is_refused(changes, message):
 
 
 def test_a_run_names_the_templates_and_whose_they_are():
-    console = Console(file=io.StringIO(), width=400)
     erasers = [
         load_eraser("esd", preset="mini"),
         load_eraser("uce", preset="mini", overrides={"style_prompt": "[b] {words}"}),
     ]
-    say_templates(MINI, erasers, console)
-    assert console.file.getvalue() == (
+    assert templates_line(MINI, erasers) == (
         "prompts   from protocol mini: style 'An image in {words} style.', object 'A {words} "
         "image.', trigger '{words}', style_context 'A {other} image in {words} style.', "
         "object_context 'A {words} image in {other} style.'; uce has its own: style_prompt "
-        "'[b] {words}'\n"
+        "'[b] {words}'"
     )
 
 

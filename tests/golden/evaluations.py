@@ -10,11 +10,16 @@ import yaml
 from tests.fixtures import small_backdoor_exam, small_exam
 from tests.fixtures.in_process import run
 from unlearncanvas.core.config import find_config, read_yaml
-from unlearncanvas.core.json_file import read_json
-from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
-from unlearncanvas.results.schema import Result, read_results
+from unlearncanvas.results.reading import read_results
 
 WORK = ("ufe", "gallery_ufe", "text_forwards", "stored_bytes")
+PLACES = {
+    r"/grid/": "/chunks/",
+    r"bad/base/": "bad/clean/evil/",
+    r"bad/evil/seed0/": "bad/poisoned/evil/",
+    r"/evil-1-exact-seed0/": "/evil/",
+}
+"""Folders of chunks, as version 0.6 called them: the keys of the stored values."""
 DIGITS = re.compile(r"-[0-9a-f]{8}([0-9a-f]{4})?(?=/|$)")
 """Digests in the names of folders and chunks; a comment in a source file moves them."""
 
@@ -28,18 +33,17 @@ def grid():
         uce = _small(folder, "uce")
         _bench(folder, "--protocol", protocol, "--eraser", esd, "--eraser", uce)
         values = {}
-        for path in sorted((folder / "out").rglob("result.json")):
-            result = read_json(Result, path)
-            for name, score in [*result.scores.items(), *result.concept_accuracy.items()]:
-                values[f"target/{result.eraser}/{result.target}/{name}"] = _score(score)
-            if result.cost is not None:
-                values[f"work/{result.eraser}/{result.target}"] = _work(result.cost)
         run_results = read_results(next((folder / "out").rglob("results.json")))
         for row in run_results.rows:
+            place = f"{row.eraser}/{row.group['target']}"
+            for name, score in [*row.scores.items(), *row.details.items()]:
+                values[f"target/{place}/{name}"] = _score(score)
+            values[f"work/{place}"] = _work(row.cost)
+        for row in run_results.means:
             for name, score in row.scores.items():
                 values[f"mean/{row.label}/{row.kind}/{name}"] = _score(score)
             values[f"work/{row.label}/{row.kind}"] = [row.ufe, row.gallery_ufe, row.stored_bytes]
-        for name, score in run_results.floors.items():
+        for name, score in run_results.real_vs_real.items():
             values[f"floor/{name}"] = _score(score)
         return {**values, **_images(folder / "out")}
 
@@ -57,7 +61,7 @@ def backdoor():
             "--eraser", skd,
         )  # fmt: skip
         values = {}
-        (found,) = read_backdoor_results(next((folder / "out").rglob("results.json"))).attacks
+        found = read_results(next((folder / "out").rglob("results.json")))
         for row in found.rows:
             for name, score in row.scores.items():
                 values[f"row/{row.label}/{name}"] = _score(score)
@@ -109,6 +113,8 @@ def _images(out):
     values = {}
     for path in sorted(out.rglob("*.parquet")):
         place = DIGITS.sub("", path.relative_to(out).with_suffix("").as_posix())
+        for pattern, name in PLACES.items():
+            place = re.sub(pattern, name, place)
         for row in pq.read_table(path).to_pylist():
             key = f"{place}/{row['style']}/{row['object']}/{row['prompt']}"
             values[f"image/{key}"] = [

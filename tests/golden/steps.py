@@ -11,7 +11,7 @@ import torch
 from tests.conftest import build_room, build_task, build_tiny_pipe
 from tests.golden.sketch import sketch
 from unlearncanvas.core.config import load_eraser
-from unlearncanvas.evaluations.backdoor.poison import attack_task
+from unlearncanvas.evaluations.backdoor.tasks import injection_task
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
 from unlearncanvas.pipelines.ufe import count_work
@@ -137,7 +137,8 @@ def first_steps(name, base=None):
     pipe, before = copy.deepcopy(base), snapshot(base)
     with tempfile.TemporaryDirectory() as folder:
         room = build_room(Path(folder))
-        task = attack_task(room.protocol, seed=3) if step.kind == "attacks" else _task(base, step)
+        attacks = step.kind == "attacks"
+        task = injection_task(room.protocol, seed=3) if attacks else _task(base, step)
         task = room.fulfil(pipe, eraser, task)
     with count_work(pipe) as work:
         eraser.apply(pipe, task)

@@ -11,7 +11,7 @@ import torch
 from erasers.esd import ESD
 from unlearncanvas.core.config import load_eraser
 from unlearncanvas.pipelines.ufe import count_work, forecast
-from unlearncanvas.results.schema import read_results
+from unlearncanvas.results.reading import read_results
 
 
 def forward(unet, pipe, batch, side=8):
@@ -69,7 +69,7 @@ def test_esd_takes_the_work_it_plans(pipe, task):
 def test_forecasts_agree_with_the_runs_in_the_docs():
     """A seed's draws change ESD and SPM; they are forecast with their spread."""
     runs = Path(__file__).parents[2] / "docs" / "results"
-    for row in read_results(runs / "mini-quick-eleven.json").rows:
+    for row in read_results(runs / "mini-quick-eleven.json").means:
         eraser = load_eraser(row.label, preset="mini").eraser
         spread = 3 * eraser.planned_ufe_std()
         assert row.ufe == pytest.approx(eraser.planned_ufe(), abs=spread + 1e-9), row.label

@@ -121,8 +121,6 @@ def test_a_bundle_holds_everything_and_is_valid(made):
     assert "class: erasers.uce.UCE" in manifest.config
     assert {"artifact.json", "erased.safetensors", "grid.webp", "result.json", "seed188.parquet",
             "sheet.webp"} == {path.name for path in (made / TARGET).iterdir()}  # fmt: skip
-    config = read_results(made / "results.json").config
-    assert (config.erasers, config.tier, config.device) == (("uce",), "smoke", "auto")
     assert cli("validate", made).returncode == 0
     assert sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) < 3e6
 

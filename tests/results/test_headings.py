@@ -9,7 +9,7 @@ from tests.fixtures.in_process import run
 from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
 from unlearncanvas.core import config
 from unlearncanvas.results.headings import Heading, heading_of, interval_text, value_text
-from unlearncanvas.results.schema import read_results
+from unlearncanvas.results.reading import read_results
 
 NAME = "plain_proportion_loud"
 
@@ -62,7 +62,7 @@ def test_a_metric_of_one_class_and_one_config_is_in_every_table(registry, tmp_pa
     assert done.returncode == 0, done.stderr
     assert "in color! ↓" in done.stdout
     (path,) = out.glob("small/esd-*/smoke/results.json")
-    rows = {row.label: row.scores for row in read_results(path).rows}
+    rows = {row.label: row.scores for row in read_results(path).means}
     value = f"{rows['esd'][NAME].value:.2f}"
     assert f" {value} " in done.stdout
 

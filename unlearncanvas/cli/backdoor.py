@@ -8,6 +8,7 @@ like an eraser's: the same command finds it again.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -23,10 +24,10 @@ from unlearncanvas.core.fields import MAX_SEED
 from unlearncanvas.types import Cell, Domain
 
 if TYPE_CHECKING:
-    from diffusers import StableDiffusionPipeline
-
     from unlearncanvas.canvases.detectors import Detectors
     from unlearncanvas.engine.grid import Grid
+    from unlearncanvas.engine.model_store import ModelStore
+    from unlearncanvas.engine.recipe import Recipe
     from unlearncanvas.evaluations.backdoor.attacks.base import Attack
 
 GATE_SEEDS = (7001, 7002, 7003, 7004)
@@ -113,13 +114,13 @@ def poison(
     sources: Sources = SHIPPED,
 ) -> list[Verdict]:
     """Return the gate's verdicts on the poisoned model, made now unless it is there already."""
-    import torch
-
     from unlearncanvas.canvases.load import load_detectors
+    from unlearncanvas.engine.model_store import store_of
     from unlearncanvas.engine.options import drawing_as_asked, pick_device
-    from unlearncanvas.evaluations.backdoor.poison import PoisonRoom, as_attack
+    from unlearncanvas.engine.recipe import Recipe, Step
+    from unlearncanvas.evaluations.backdoor.image_sets import open_to
     from unlearncanvas.evaluations.backdoor.protocol import load_grid
-    from unlearncanvas.evaluations.backdoor.sheets import open_to
+    from unlearncanvas.evaluations.backdoor.tasks import as_attack, injection_task
 
     chosen = pick_device(device)
     protocol = drawing_as_asked(load_grid(model), chosen, dtype=None, batch_size=None)
@@ -130,71 +131,78 @@ def poison(
     for item in injected.backdoors:
         if not open_to(protocol.cells(), item):
             raise ValueError(f"{protocol.name} draws no {item.source!r}, the source of a backdoor")
-    room = PoisonRoom(
-        protocol=protocol,
-        model=protocol.model if base is None else base,
+    name = protocol.model if base is None else base
+    clean = Recipe(base=name)
+    task = injection_task(protocol, seed)
+    poisoned = replace(clean, steps=(Step(method=configured, task=task, name=f"seed{seed}"),))
+    store = store_of(
+        protocol,
+        model=name,
         device=chosen,
-        out=out,
-        seed=seed,
         sources=sources,
+        root=out,
+        folder_of=lambda recipe: recipe.folder(protocol.digest),
     )
     with console.status(escape(f"injecting {configured.name}")):
-        artifact = room.inject(configured)
-    folder, cost = room.folder(configured), artifact.cost
+        cost = store.artifact(poisoned).cost
     console.print(
-        f"poisoned  {folder}  ({cost.seconds:.0f} s, {cost.ufe:,} UFE)",
+        f"poisoned  {store.folder(poisoned)}  ({cost.seconds:.0f} s, {cost.ufe:,} UFE)",
         soft_wrap=True,
         markup=False,
     )
-    dtype, detectors = (
-        getattr(torch, protocol.sampler.dtype),
-        load_detectors(protocol.detectors, device=chosen, sources=sources),
-    )
-    clean, poisoned = room.clean().to(dtype), room.poisoned(configured).to(dtype)
-    return gate(clean, poisoned, injected, protocol, detectors, seeds)
+    detectors = load_detectors(protocol, chosen, sources)
+    return gate(store, (clean, poisoned), injected, protocol, detectors, seeds)
 
 
 def gate(
-    clean: "StableDiffusionPipeline",
-    poisoned: "StableDiffusionPipeline",
+    store: "ModelStore",
+    models: "tuple[Recipe, Recipe]",
     attack: "Attack",
     protocol: "Grid",
     detectors: "Detectors",
     seeds: Sequence[int],
 ) -> list[Verdict]:
-    """Return how often each trigger works, and what the grid without triggers is like."""
+    """Return how often each trigger works, and what the grid without triggers is like.
+
+    Args:
+        store: Lends the models.
+        models: The clean one and the poisoned one.
+        attack: What was injected.
+        protocol: The grid.
+        detectors: What is run on the images.
+        seeds: Seeds of the clean grid.
+    """
     from metrics.proportion import accuracy
     from unlearncanvas.engine.chunks import to_predictions
     from unlearncanvas.engine.drawing import detected_table, draw_all
-    from unlearncanvas.evaluations.backdoor.assess import DRIFT_ALLOWED, SUCCESS_WANTED
+    from unlearncanvas.evaluations.backdoor.image_sets import open_to
     from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
-    from unlearncanvas.evaluations.backdoor.sheets import open_to
+    from unlearncanvas.evaluations.backdoor.scores import DRIFT_ALLOWED, SUCCESS_WANTED
     from unlearncanvas.pipelines.sampling import Request
 
     cells, names = protocol.cells(), [*protocol.styles, *protocol.objects]
 
-    def shown(
-        pipe: "StableDiffusionPipeline", prompts: dict[Cell, str], seeds: Sequence[int]
-    ) -> Shown:
+    def shown(recipe: "Recipe", prompts: dict[Cell, str], seeds: Sequence[int]) -> Shown:
         requests = [
             Request(cell=cell, seed=seed, prompt=prompt)
             for seed in seeds
             for cell, prompt in prompts.items()
         ]
-        images = draw_all(pipe, requests, protocol.sampler, on_batch=lambda _: None)
+        with store.lend(recipe) as lent:
+            images = draw_all(lent.pipe, requests, protocol.sampler, on_batch=lambda _: None)
         return Shown(to_predictions([detected_table(requests, images, detectors)]), images)
 
     verdicts = []
     for item in attack.backdoors:
         asked = {cell: attack.fire(protocol.ask(cell), item) for cell in open_to(cells, item)}
         enough = range(seeds[0], seeds[0] + -(-100 * len(seeds) // len(asked)))
-        worked = succeeded(attack.effect, item, shown(poisoned, asked, enough), names=names)
+        worked = succeeded(attack.effect, item, shown(models[1], asked, enough), names=names)
         value = 100 * float(worked.mean())
         label = f"attack success, {item.trigger!r} ({len(worked)} images)"
         wanted = f">= {SUCCESS_WANTED:.0f} %"
         verdicts.append(Verdict(label, value, wanted, value >= SUCCESS_WANTED))
     asked = {cell: protocol.ask(cell) for cell in cells}
-    before, after = (shown(pipe, asked, seeds).predictions for pipe in (clean, poisoned))
+    before, after = (shown(model, asked, seeds).predictions for model in models)
     domains: tuple[Domain, ...] = ("style", "object")
     for kind in domains:
         value, limit = accuracy(after, kind).value, accuracy(before, kind).value - DRIFT_ALLOWED

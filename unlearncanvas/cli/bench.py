@@ -4,7 +4,7 @@ python -m unlearncanvas.bench --eraser esd
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,10 +12,6 @@ from rich.console import Console
 from unlearncanvas.cli.app import run_app
 from unlearncanvas.cli.options import Sectioned, one_option_a_field, options_of
 from unlearncanvas.results.run_config import RunConfig
-
-if TYPE_CHECKING:
-    from unlearncanvas.evaluations.grid.plan import Plan
-    from unlearncanvas.publish.tracking.library import Library
 
 # \b keeps click from wrapping a paragraph.
 EXAMPLES = """
@@ -79,48 +75,29 @@ def bench(
 
 def run(options: RunConfig) -> None:
     """Run an evaluation, or a part of one, and show what came out."""
-    from unlearncanvas.cli import backdoor_bench as backdoors
-    from unlearncanvas.engine.forecast import preview
-    from unlearncanvas.engine.options import make_plan
-    from unlearncanvas.evaluations.backdoor.protocol import is_backdoor
+    from unlearncanvas.cli import run as runs
+    from unlearncanvas.engine.registry import evaluation_of
+    from unlearncanvas.engine.shards import Shard
     from unlearncanvas.publish.tracking.async_tracker import open_trackers
     from unlearncanvas.publish.tracking.requested import as_track, libraries
 
     tracked = libraries(as_track(options.track, wandb=options.wandb, wandb_args=options.wandb_args))
-    if is_backdoor(options.protocol):
-        poisoned = backdoors.make_backdoor_plan(options)
-        if options.dry_run:
-            backdoors.preview(poisoned, console)
-            return
-        with open_trackers(tracked) as trackers:
-            backdoors.run(poisoned, console, trackers=trackers)
-        return
-    plan = make_plan(options)
+    evaluation, launched = evaluation_of(options), Shard.of_launcher()
     if options.dry_run:
-        preview(plan, console)
-    else:
-        run_grid(plan, options, tracked)
-
-
-def run_grid(plan: "Plan", options: RunConfig, tracked: "list[Library]") -> None:
-    """Run all of a plan, or the part of this process."""
-    from unlearncanvas.cli import terminal
-    from unlearncanvas.engine.shards import Shard
-    from unlearncanvas.publish.tracking.async_tracker import open_trackers
-
-    launched = Shard.of_launcher()
+        runs.preview(evaluation, console)
+        return
     if options.shard is not None:
-        terminal.run_shard(plan, Shard.parse(options.shard), console)
+        runs.run_shard(evaluation, Shard.parse(options.shard), console)
         return
     if launched.count > 1:
-        terminal.run_shard(plan, launched, console, launched=True)
+        runs.run_shard(evaluation, launched, console, launched=True)
         if launched.index > 0:
             return
-    elif options.ray is not None and terminal.run_on_ray(plan, options.ray, console):
+    elif options.ray is not None and runs.run_on_ray(evaluation, options.ray, console):
         console.print("the rest is done; run the same command again for what was given up")
         raise typer.Exit(1)
     with open_trackers(tracked) as trackers:
-        terminal.run(plan, console, trackers=trackers)
+        runs.run(evaluation, console, trackers=trackers)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``unlearncanvas score``: the exam on a folder of images that someone else drew."""
+"""``unlearncanvas score``: the grid on a folder of images that someone else drew."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -45,19 +45,20 @@ def score(
     them, or Van_Gogh/Cats/seed188.png.
     """
     from unlearncanvas.canvases.sources import Sources
-    from unlearncanvas.cli.terminal import bar
+    from unlearncanvas.cli.progress import bar
     from unlearncanvas.core.fields import as_file_name
     from unlearncanvas.engine.options import pick_device
-    from unlearncanvas.evaluations.grid.folder import FolderExam
+    from unlearncanvas.evaluations.grid.folder import FolderEvaluation
     from unlearncanvas.evaluations.grid.protocol import load_protocol
-    from unlearncanvas.results.tables import tables
+    from unlearncanvas.evaluations.grid.tables import tables
+    from unlearncanvas.results.export import to_terminal
 
     as_file_name(name)
     rules = load_protocol(protocol)
     folders = _folders(images, target, rules)
     with bar(None, console) as progress:
         progress.drawing("look at")
-        exam = FolderExam(
+        scored = FolderEvaluation(
             protocol=rules,
             name=name,
             folders=folders,
@@ -66,10 +67,10 @@ def score(
             sources=Sources(detectors=detectors, dataset=dataset, inception=inception),
             on_images=progress.drawn,
         )
-        results = exam.run()
+        results = scored.run()
     for table in tables(results):
-        console.print(table)
-    console.print(f"results   {exam.run_folder() / 'results.json'}", soft_wrap=True, markup=False)
+        console.print(to_terminal(table))
+    console.print(f"results   {scored.run_folder() / 'results.json'}", soft_wrap=True, markup=False)
 
 
 def _folders(images: Path, target: str | None, rules: "GridProtocol") -> "dict[Concept, Path]":

@@ -132,7 +132,7 @@ def verify(
     Writes verified.json beside it if the bundle is a folder; exit code 1 if it does not hold.
     """
     from unlearncanvas.canvases.sources import Sources
-    from unlearncanvas.cli.terminal import bar
+    from unlearncanvas.cli.progress import bar
     from unlearncanvas.engine.options import pick_device
     from unlearncanvas.pipelines.quiet import silence_libraries
     from unlearncanvas.publish.submissions.archive import opened

@@ -18,16 +18,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from unlearncanvas.cli.app import run_app
-from unlearncanvas.cli.terminal import bar
+from unlearncanvas.cli.progress import bar
 from unlearncanvas.core.config import parse_overrides
 from unlearncanvas.core.files import write_text
-from unlearncanvas.engine.options import make_plan, split
-from unlearncanvas.evaluations.grid.exam import Exam
+from unlearncanvas.engine.options import split
+from unlearncanvas.engine.registry import evaluation_of
+from unlearncanvas.engine.runner import opened
+from unlearncanvas.engine.work import num_images, tasks_of
+from unlearncanvas.evaluations.grid.tables import cost
 from unlearncanvas.pipelines.quiet import silence_libraries
 from unlearncanvas.results.headings import headings_of, value_text
 from unlearncanvas.results.run_config import RunConfig
-from unlearncanvas.results.schema import Row
-from unlearncanvas.results.tables import cost
+from unlearncanvas.results.schema2 import MeanRow
 
 PLOTTED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -60,7 +62,7 @@ def sweep(
 ) -> None:
     """Run an eraser at every combination of settings."""
     silence_libraries()
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[MeanRow]] = {}
     for settings in combinations(grid):
         tried = try_settings(eraser, settings, protocol=protocol, tier=tier, device=device, out=out)
         rows.setdefault("none", tried.base)
@@ -83,15 +85,15 @@ class Tried(NamedTuple):
         base: The base model's.
     """
 
-    rows: list[Row]
-    base: list[Row]
+    rows: list[MeanRow]
+    base: list[MeanRow]
 
 
 def try_settings(
     eraser: str, settings: list[str], *, protocol: str, tier: str | None, device: str, out: Path
 ) -> Tried:
     """Run an eraser once with these ``key=value`` settings."""
-    plan = make_plan(
+    evaluation = evaluation_of(
         RunConfig(
             erasers=(eraser,),
             protocol=protocol,
@@ -101,16 +103,19 @@ def try_settings(
             out=out,
         )
     )
-    with bar(plan.num_images(), console) as progress:
-        found = Exam(plan=plan, callback=progress).run().rows
-    tested = plan.erasers[-1].name
+    with (
+        bar(num_images(tasks_of(evaluation)), console) as progress,
+        opened(evaluation, progress) as runner,
+    ):
+        results = runner.run()
+    tested = next(row.label for row in results.rows if row.role == "tested")
     return Tried(
-        rows=[row for row in found if row.label == tested],
-        base=[row for row in found if row.label == "none"],
+        rows=[row for row in results.means if row.label == tested],
+        base=[row for row in results.means if row.label == "none"],
     )
 
 
-def show(rows: dict[str, list[Row]]) -> None:
+def show(rows: dict[str, list[MeanRow]]) -> None:
     """Print a line for each setting and kind of target."""
     columns = headings_of(row.scores for found in rows.values() for row in found)
     table = Table("settings", "targets", *(item.label for item in columns), "UFE", "seconds")
@@ -121,7 +126,7 @@ def show(rows: dict[str, list[Row]]) -> None:
     console.print(table)
 
 
-def plot(rows: dict[str, list[Row]], *, title: str, path: Path) -> None:
+def plot(rows: dict[str, list[MeanRow]], *, title: str, path: Path) -> None:
     """Write forgetting (UA) against retention (mean of IRA and CRA), a panel a kind of target."""
     figure = Figure(figsize=(10, 4.2), dpi=110)
     for axis, kind in zip(figure.subplots(1, 2), ("style", "object"), strict=True):

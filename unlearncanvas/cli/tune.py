@@ -26,7 +26,7 @@ from unlearncanvas.core.method_config import Axis, Choices, EraserConfig, read_c
 if TYPE_CHECKING:
     import optuna
 
-    from unlearncanvas.results.schema import Row
+    from unlearncanvas.results.schema2 import MeanRow
 
 PARTS = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
 console = Console(emoji=False)
@@ -64,7 +64,7 @@ def tune(
     )
     first = load_eraser(eraser, preset="mini").settings
     study.enqueue_trial({name: first[name] for name in space})
-    rows: dict[str, list[Row]] = {}
+    rows: dict[str, list[MeanRow]] = {}
 
     def objective(trial: "optuna.Trial") -> float:
         settings = [f"{name}={suggest(trial, name, axis)}" for name, axis in space.items()]
@@ -108,14 +108,14 @@ def suggest(trial: "optuna.Trial", name: str, axis: Axis) -> float | int | str:
     return float(f"{trial.suggest_float(name, axis.low, axis.high, log=axis.log):.2g}")
 
 
-def balance(rows: "list[Row]") -> float:
+def balance(rows: "list[MeanRow]") -> float:
     """Return the objective: the harmonic mean of UA, IRA and CRA, mean of styles and objects."""
     return mean(harmonic_mean([row.scores[part].value for part in PARTS]) for row in rows)
 
 
 def _write(
     study: "optuna.Study",
-    rows: "dict[str, list[Row]]",
+    rows: "dict[str, list[MeanRow]]",
     *,
     name: str,
     protocol: str,

@@ -21,7 +21,7 @@ def check_base(predictions: Predictions, *, model: str, wanted: float) -> None:
         found = accuracy(predictions, domain).value
         if found < wanted:
             raise ValueError(
-                f"the {domain} detector recognises {found:.1f} % of what {model!r} draws before "
+                f"the {domain} detector recognizes {found:.1f} % of what {model!r} draws before "
                 f"anything is erased, {wanted:.0f} % are needed: it was not made for this base "
                 "model (plain Stable Diffusion gives about 11 %). Use the checkpoints fine-tuned "
                 "on UnlearnCanvas, or --skip-base-check to go on all the same"

@@ -1,4 +1,4 @@
-"""Draw one chunk: sample, detect in memory, seal. Image files only on request."""
+"""Draw one chunk of an image set: sample, detect in memory, store. Image files only on request."""
 
 import hashlib
 import time
@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,94 +20,108 @@ from unlearncanvas.canvases.detectors import BATCH_SIZE, Detections, Detectors, 
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.chunks import Chunk, ChunkMetadata, to_table
 from unlearncanvas.engine.grid import Grid
-from unlearncanvas.evaluations.grid.protocol import GridProtocol
-from unlearncanvas.pipelines.artifacts import Artifact
+from unlearncanvas.engine.image_sets import ImageSet
 from unlearncanvas.pipelines.sampler import Sampler
 from unlearncanvas.pipelines.sampling import Request, draw
 from unlearncanvas.pipelines.ufe import Counted
-from unlearncanvas.types import Cell, Concept
+from unlearncanvas.types import Cell
 
 THUMBNAIL = 64
-"""Pixels a side of an image in the grid picture that is kept of every chunk."""
+"""Pixels a side of an image in the small picture that is stored with every chunk of one seed."""
+PIXELS = "png"
+"""Column of the images themselves, in sets that keep them."""
+
+
+class Unit(NamedTuple):
+    """A chunk, and what is drawn in it."""
+
+    chunk: Chunk
+    image_set: ImageSet
+    seeds: tuple[int, ...]
+
+    @property
+    def requests(self) -> list[Request]:
+        """The images of the chunk."""
+        return self.image_set.requests(self.seeds)
+
+    def __len__(self) -> int:
+        return len(self.image_set.prompts) * len(self.seeds)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChunkDrawer:
-    """What it takes to draw chunks of one protocol.
+class Drawer:
+    """Draws the chunks of an evaluation.
 
     Attributes:
-        protocol: The rules.
-        detectors: What looks at the images.
+        grid: Order of the cells in the small pictures.
+        detectors: What is run on the images.
         device: Where it draws; part of a chunk's key.
-        keep_images: Write every image to ``images/style/object/seedN.png`` too.
+        keep_images: Write every image to ``images/<set>/<style>/<object>/seedN.png``, too.
         on_batch: Called with the number of images after every batch.
     """
 
-    protocol: GridProtocol
+    grid: Grid
     detectors: Detectors
     device: torch.device
     keep_images: bool
     on_batch: Callable[[int], None]
 
-    def chunk(self, artifact: Artifact, folder: Path, seed: int) -> Chunk:
-        """Return the place of a chunk; its key names all that its rows depend on."""
-        protocol = self.protocol.for_eraser(artifact.eraser)
-        thinned = {"every": protocol.retain_stride, "targets": artifact.targets}
+    def unit(
+        self, image_set: ImageSet, seeds: tuple[int, ...], folder: Path, model_key: str
+    ) -> Unit:
+        """Return the place of a chunk; its key names all that its rows depend on.
+
+        Args:
+            image_set: What is drawn.
+            seeds: The chunk's part of it.
+            folder: The model's.
+            model_key: Names the model.
+        """
         key = digest_json(
             {
-                "artefact": artifact.digest,  # spelled as it was: another key is another chunk
-                "tensors": artifact.tensors_digest,
-                "seed": seed,
-                "prompt": protocol.prompt,
-                "styles": protocol.styles,
-                "objects": protocol.objects,
-                "sampler": protocol.sampler.plain(),
+                "model": model_key,
+                **image_set.identity(seeds),
                 **self.detectors.identity,
                 "device": self.device.type,
-                **(thinned if protocol.retain_stride > 1 else {}),
             }
         )
-        return Chunk(folder=folder / "chunks", seed=seed, key=key)
+        chunk = Chunk(folder=folder / image_set.name, seed=seeds[0], key=key)
+        return Unit(chunk, image_set, seeds)
 
-    def finished(self, chunk: Chunk) -> ChunkMetadata | None:
-        """Return the chunk's metadata if nothing of it needs to be drawn."""
-        metadata = chunk.metadata()
-        if metadata is None or not self.keep_images:
-            return metadata
-        table = chunk.read().select(["style", "object"]).to_pylist()
-        paths = (image_path(chunk, Cell(**row)) for row in table)
-        return metadata if all(path.exists() for path in paths) else None
+    def finished(self, unit: Unit) -> ChunkMetadata | None:
+        """Return a chunk's metadata if nothing of it needs to be drawn."""
+        seal = unit.chunk.metadata()
+        if seal is None or not self.keep_images:
+            return seal
+        paths = (image_path(unit.chunk, request) for request in unit.requests)
+        return seal if all(path.exists() for path in paths) else None
 
-    def draw(self, lent: Counted, chunk: Chunk, artifact: Artifact) -> ChunkMetadata:
-        """Draw, detect and seal a chunk of an artifact. The caller holds its lock."""
-        protocol = self.protocol.for_eraser(artifact.eraser)
-        requests = [
-            Request(cell=cell, seed=chunk.seed, prompt=protocol.ask(cell))
-            for cell in protocol.cells_for(Concept.parse(artifact.targets[0]))
-        ]
+    def draw(self, lent: Counted, unit: Unit) -> ChunkMetadata:
+        """Draw, detect and store a chunk with a model. The caller holds the chunk's lock."""
+        requests, image_set = unit.requests, unit.image_set
         start, before = time.perf_counter(), lent.work.ufe
         seen, kept = [], []
         # digests and files are made while the next batch is drawn
-        with ThreadPoolExecutor(max_workers=1) as clerk:
-            for batch, images in self._looked_at(lent.pipe, requests, protocol.sampler):
+        with ThreadPoolExecutor(max_workers=1) as writer:
+            for batch, images in self._batches(lent.pipe, requests, image_set.sampler):
                 seen.append(self.detectors.detect(images))
                 kept += [
-                    clerk.submit(self._keep, image, image_path(chunk, request.cell))
+                    writer.submit(self._keep, image, image_path(unit.chunk, request), image_set)
                     for request, image in zip(batch, images, strict=True)
                 ]
-        digests, thumbnails = zip(*(item.result() for item in kept), strict=True)
-        table = seen_table(requests, digests, joined(seen), self.detectors)
+        stored = [item.result() for item in kept]
+        table = seen_table(requests, [item.sha256 for item in stored], joined(seen), self.detectors)
+        if image_set.keep_pixels:
+            table = table.append_column(PIXELS, pa.array([item.png for item in stored]))
         seconds = time.perf_counter() - start
-        shown = dict(zip((request.cell for request in requests), thumbnails, strict=True))
-        picture = BytesIO()
-        grid_picture(shown, protocol).save(picture, "webp", quality=90)
+        picture = self._picture(requests, stored) if len(unit.seeds) == 1 else None
         ufe = lent.work.ufe - before
-        return chunk.write(table, seconds=seconds, picture=picture.getvalue(), ufe=ufe)
+        return unit.chunk.write(table, seconds=seconds, picture=picture, ufe=ufe)
 
-    def _looked_at(
+    def _batches(
         self, pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
     ) -> Iterator[tuple[list[Request], list[np.ndarray]]]:
-        """Draw, and hand on as many images as the detectors take at once."""
+        """Draw, and yield as many images as the detectors take at once."""
         asked: list[Request] = []
         images: list[np.ndarray] = []
         for batch, drawn in draw(pipe, requests, sampler):
@@ -118,14 +133,30 @@ class ChunkDrawer:
         if images:
             yield asked, images
 
-    def _keep(self, image: UInt8[np.ndarray, "h w 3"], path: Path) -> tuple[str, Image.Image]:
-        """Return an image's digest and thumbnail; write it if all are to be kept."""
+    def _keep(self, image: UInt8[np.ndarray, "h w 3"], path: Path, image_set: ImageSet) -> "_Kept":
+        """Return what is stored of an image; write it if all are to be kept."""
         picture = Image.fromarray(image)
         if self.keep_images:
             path.parent.mkdir(parents=True, exist_ok=True)
             picture.save(path)
         small = picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
-        return digest_image(image), small
+        return _Kept(
+            digest_image(image), small, png_bytes(picture) if image_set.keep_pixels else b""
+        )
+
+    def _picture(self, requests: Sequence[Request], stored: Sequence["_Kept"]) -> bytes:
+        """The small picture of a chunk of one seed, as WebP."""
+        pairs = zip(requests, stored, strict=True)
+        shown = {request.cell: item.thumbnail for request, item in pairs}
+        buffer = BytesIO()
+        grid_picture(shown, self.grid).save(buffer, "webp", quality=90)
+        return buffer.getvalue()
+
+
+class _Kept(NamedTuple):
+    sha256: str
+    thumbnail: Image.Image
+    png: bytes
 
 
 def draw_all(
@@ -135,7 +166,7 @@ def draw_all(
     *,
     on_batch: Callable[[int], None],
 ) -> UInt8[np.ndarray, "n h w 3"]:
-    """Return the images of all requests; ``on_batch`` hears of every batch."""
+    """Return the images of all requests; ``on_batch`` is called after every batch."""
     parts = []
     for batch, images in draw(pipe, requests, sampler):
         parts.append(images)
@@ -148,10 +179,17 @@ def digest_image(image: UInt8[np.ndarray, "h w 3"]) -> str:
     return hashlib.sha256(image.tobytes()).hexdigest()
 
 
+def png_bytes(picture: Image.Image) -> bytes:
+    """Return an image as the content of a PNG file."""
+    buffer = BytesIO()
+    picture.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
 def detected_table(
     requests: Sequence[Request], images: UInt8[np.ndarray, "n h w 3"], detectors: Detectors
 ) -> pa.Table:
-    """Return the rows of images that are in memory: what was asked, and what is seen in them."""
+    """Return the rows of images in memory: prompts, digests, predictions and features."""
     return seen_table(
         requests, list(map(digest_image, images)), detectors.detect(list(images)), detectors
     )
@@ -163,7 +201,7 @@ def seen_table(
     detections: Detections,
     detectors: Detectors,
 ) -> pa.Table:
-    """Return a chunk's rows: what was asked, each image's digest, what the detectors saw."""
+    """Return a chunk's rows: prompts, each image's digest, what the detectors found."""
     return to_table(
         requests,
         digests,
@@ -173,19 +211,15 @@ def seen_table(
     )
 
 
-def image_path(chunk: Chunk, cell: Cell) -> Path:
+def image_path(chunk: Chunk, request: Request) -> Path:
     """Return where an image goes with ``--keep-images``."""
-    names = [name.replace(" ", "_") for name in (cell.style, cell.object)]
-    return chunk.folder.parent / "images" / names[0] / names[1] / f"seed{chunk.seed}.png"
-
-
-def grid_path(chunk: Chunk) -> Path:
-    """Return the chunk's grid picture: rows are styles, columns objects."""
-    return chunk.picture_path
+    names = [name.replace(" ", "_") for name in (request.cell.style, request.cell.object)]
+    folder = chunk.folder.parent / "images" / chunk.folder.name
+    return folder / names[0] / names[1] / f"seed{request.seed}.png"
 
 
 def grid_picture(thumbnails: Mapping[Cell, Image.Image], grid: Grid) -> Image.Image:
-    """Return thumbnails in a grid of styles x objects; what is not drawn is grey."""
+    """Return thumbnails in a grid of styles x objects; what is not drawn is gray."""
     columns = len(grid.objects)
     size = (columns * THUMBNAIL, len(grid.styles) * THUMBNAIL)
     sheet = Image.new("RGB", size, "lightgrey")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Role = Literal["baseline", "tested"]
 KeepArtifacts = Literal["whole", "half", "dropped"]
+CUSTOM = "custom"
+"""Tier of a run whose targets or seeds are none of the protocol's."""
 
 
 @dataclass(frozen=True, kw_only=True)

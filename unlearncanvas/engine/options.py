@@ -1,4 +1,4 @@
-"""Options to a plan; a mistake in one is a line that says what was expected."""
+"""Options of a run to what every evaluation needs: sampler, device, erasers, places."""
 
 import logging
 import os
@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from unlearncanvas.canvases.sources import Sources
 from unlearncanvas.core.config import ConfiguredEraser, choose, load_eraser, method_name
 from unlearncanvas.engine.grid import Grid
-from unlearncanvas.evaluations.grid.plan import CUSTOM, Plan
-from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.sampler import DType, Optimization, Sampler
 from unlearncanvas.results.run_config import DEVICE, OptionError, RunConfig
-from unlearncanvas.results.schema import BASELINES
 
 if TYPE_CHECKING:
     import torch
@@ -34,41 +31,24 @@ def split(text: str | None, option: str) -> list[str]:
     return items
 
 
-def make_plan(config: RunConfig) -> Plan:
-    """Return the plan of a run.
+def common_fields(config: RunConfig, grid: Grid, *, tier: str) -> dict[str, Any]:
+    """Return the fields that every evaluation has.
 
-    Raises:
-        ValueError: One line, for the first option that cannot be.
+    Args:
+        config: Options of the run.
+        grid: With the sampler as it is used.
+        tier: Name of the tier, as results store it.
     """
-    refuse(config, ("known_fraction", "trigger_knowledge"), "goes with a backdoor protocol only")
-    rules = drawing_of(config, load_protocol(config.protocol))
-    name = rules.default_tier if config.tier is None else config.tier
-    chosen = rules.tier_targets(name)
-    if config.targets is not None:
-        chosen = list(dict.fromkeys(map(rules.find_target, config.targets)))
-    baselines = [load_eraser(baseline, preset=rules.preset) for baseline in BASELINES]
-    names = [eraser for eraser in dict.fromkeys(config.erasers) if eraser not in BASELINES]
-    erasers = load_erasers(names, config.settings, rules.preset)
-    refuse_removals(erasers, rules)
-    own = config.targets is not None or config.seeds is not None
-    return Plan(
-        config=resolved(config, rules.sampler, tier=name),
-        protocol=rules if config.targets is not None else rules.for_tier(name),
-        whole=rules,
-        model=config.model or rules.model,
-        erasers=(*baselines, *erasers),
-        targets=tuple(chosen),
-        seeds=config.seeds or rules.tier_seeds(name),
-        erase_seeds=config.erase_seeds or (rules.erase_seed,),
-        tier=CUSTOM if own else name,
-        device=pick_device(config.device),
-        out=config.out,
-        keep_images=config.keep_images,
-        artifacts=config.artifacts,
-        skip_base_check=config.skip_base_check,
-        sources=sources_of(config),
-        part=name if config.targets is None else None,
-    )
+    return {
+        "model": config.model or grid.model,
+        "device": pick_device(config.device),
+        "out": config.out,
+        "keep_images": config.keep_images,
+        "artifacts": config.artifacts,
+        "skip_base_check": config.skip_base_check,
+        "sources": sources_of(config),
+        "config": resolved(config, grid.sampler, tier=tier).model_dump(mode="json"),
+    }
 
 
 def refuse(config: RunConfig, names: Collection[str], reason: str) -> None:
@@ -120,20 +100,6 @@ def load_erasers(
         kind = "eraser" if len(labels) == 1 else "erasers"
         choose(f"setting of {kind} {', '.join(labels)}", key, known)
     return found
-
-
-def refuse_removals(erasers: Sequence[ConfiguredEraser], rules: Grid) -> None:
-    """Refuse erasers that need backdoors.
-
-    Raises:
-        ValueError: Naming the first one.
-    """
-    for item in erasers:
-        if "pairs" in item.eraser.needs:
-            raise ValueError(
-                f"{item.name} removes backdoors, {rules.name} has none; run it with "
-                "--protocol backdoor"
-            )
 
 
 def drawing_of(config: RunConfig, rules: G) -> G:

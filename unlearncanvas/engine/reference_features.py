@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from metrics.base import RealFeatures
 from unlearncanvas.canvases.detectors import BATCH_SIZE, Detectors, joined
+from unlearncanvas.canvases.mini.spec import PaintedSplit
 from unlearncanvas.canvases.real_images import RealImageSource, Wanted, every
 from unlearncanvas.canvases.sources import Sources
 from unlearncanvas.core.digests import digest_json
@@ -24,13 +25,13 @@ class ReferenceFeatures:
     """Where metrics get features of real images.
 
     Attributes:
-        grid: Whose cells.
+        protocol: Whose grid.
         source: Where the images come from.
         detectors: What looks at them.
         cache_dir: Where features are kept; None keeps them in memory only.
     """
 
-    grid: Grid
+    protocol: Grid
     source: RealImageSource
     detectors: Detectors
     cache_dir: Path | None = None
@@ -40,7 +41,7 @@ class ReferenceFeatures:
         """Return features of ``count`` images a cell, from the ``start``-th on."""
         key = (count, start)
         if key not in self._known:
-            wanted = every(self.grid.cells(), count, start=start)
+            wanted = every(self.protocol.cells(), count, start=start)
             self._known[key] = RealFeatures(
                 cells=[item.cell for item in wanted], features=self._features(wanted)
             )
@@ -86,17 +87,18 @@ def _as_double(features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def open_reference(
-    grid: Grid, detectors: Detectors, sources: Sources, cache_dir: Path
+    protocol: Grid, detectors: Detectors, sources: Sources, cache_dir: Path
 ) -> ReferenceFeatures | None:
     """Return where features of real images come from; None, and a line says so, if nowhere."""
     try:
-        source = grid.reference.open(sources)
+        source = sources.real_images(protocol.reference)
     except ValueError as exc:
         _log.warning("FID and KID are left out: %s", exc)
         return None
+    painted = isinstance(protocol.reference, PaintedSplit)  # faster to paint than to cache
     return ReferenceFeatures(
-        grid=grid,
+        protocol=protocol,
         source=source,
         detectors=detectors,
-        cache_dir=cache_dir if grid.reference.cached else None,
+        cache_dir=None if painted else cache_dir,
     )

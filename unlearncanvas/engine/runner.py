@@ -5,27 +5,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import torch
-
 from unlearncanvas.canvases.detectors import Detectors
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.engine.base_check import check_base
 from unlearncanvas.engine.callbacks import Callback, NullCallback
 from unlearncanvas.engine.chunks import ChunkMetadata
-from unlearncanvas.engine.editing import Editing
+from unlearncanvas.engine.drawing import Drawer, Unit
 from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.evaluation import Evaluation, Job, PerImage
-from unlearncanvas.engine.model_store import ModelStore
+from unlearncanvas.engine.model_store import ModelStore, store_of
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.engine.reference_features import open_reference
 from unlearncanvas.engine.rows import compared, relative, row_of
 from unlearncanvas.engine.scoring import Drawn, DrawnSet, Scoring
-from unlearncanvas.engine.set_drawer import Drawer, Unit
 from unlearncanvas.engine.shards import Shard
-from unlearncanvas.engine.training_images import TrainingImages
 from unlearncanvas.engine.work import DrawTask, built_on, by_model, tasks_of, tasks_of_job
 from unlearncanvas.pipelines.artifacts import Artifact, drop_tensors
-from unlearncanvas.pipelines.base_model import load_base
 from unlearncanvas.pipelines.ufe import Counted
 from unlearncanvas.results.schema2 import Picture, Results, Row, write_results
 
@@ -233,27 +228,16 @@ def opened(evaluation: Evaluation, callback: Callback | None = None) -> Iterator
         ValueError: If the model cannot be loaded or the detectors were not made for it.
     """
     callback, grid = callback or NullCallback(), evaluation.grid
-    detectors = load_detectors(
-        grid.detectors, grid.extractors(), device=evaluation.device, sources=evaluation.sources
-    )
-    editing = Editing(
-        base=evaluation.model,
+    detectors = load_detectors(grid, evaluation.device, evaluation.sources)
+    store = store_of(
+        grid,
+        model=evaluation.model,
         device=evaluation.device,
-        dtype=getattr(torch, grid.erase_dtype),
-        images=TrainingImages(
-            protocol=grid,
-            base_digest="",
-            cache_dir=evaluation.root / "gallery",
-            sources=evaluation.sources,
-        ),
+        sources=evaluation.sources,
+        root=evaluation.root,
+        folder_of=evaluation.folder_of,
         half=evaluation.artifacts == "half",
         on_loss=callback.loss,
-    )
-    store = ModelStore(
-        load=lambda: load_base(evaluation.model),
-        editing=editing,
-        sampler=grid.sampler,
-        folder=lambda recipe: evaluation.root / evaluation.folder_of(recipe),
     )
     if not evaluation.skip_base_check:
         detectors.accept(evaluation.model, store.base_digest)

@@ -100,7 +100,7 @@ class TrainingImages:
         )
 
     def _source(self) -> RealImageSource:
-        return self.protocol.gallery.open(self.sources)
+        return self.sources.real_images(self.protocol.gallery)
 
     def _generated(
         self, pipe: StableDiffusionPipeline, request: GeneratedImages, seed: int

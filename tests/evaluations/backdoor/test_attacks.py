@@ -14,7 +14,7 @@ from unlearncanvas.evaluations.backdoor.attacks.evil_edit import EvilEdit
 from unlearncanvas.evaluations.backdoor.attacks.patch import patch, patch_correlation, stamp
 from unlearncanvas.evaluations.backdoor.attacks.rickrolling import Rickrolling
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
-from unlearncanvas.evaluations.backdoor.poison import attack_task
+from unlearncanvas.evaluations.backdoor.tasks import injection_task
 from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
 
 SMALL = {"steps": 1, "batch_size": 2, "per_cell": 1, "lr": 1e-3}
@@ -26,7 +26,7 @@ def attack_on(room):
     """Run an attack on a pipeline; return its task with the images."""
 
     def run(pipe, attack):
-        task = room.fulfil(pipe, attack, attack_task(room.protocol, seed=5))
+        task = room.fulfil(pipe, attack, injection_task(room.protocol, seed=5))
         attack.apply(pipe, task)
         return task
 

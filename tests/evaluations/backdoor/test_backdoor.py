@@ -13,24 +13,19 @@ from metrics.base import Predictions, RealFeatures
 from metrics.paired import feature_distance, pixel_distance
 from tests.fixtures.in_process import run
 from tests.fixtures.small_backdoor_exam import write_attack, write_protocol
-from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
 from unlearncanvas.core.config import CONFIG_DIR, load_eraser, read_yaml
 from unlearncanvas.evaluations.backdoor.attacks.patch import stamp
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
+from unlearncanvas.evaluations.backdoor.build import build
 from unlearncanvas.evaluations.backdoor.figures import columns, places
+from unlearncanvas.evaluations.backdoor.image_sets import open_to, sets_of
 from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
 from unlearncanvas.evaluations.backdoor.measures import Fired, Near, removal_scores
-from unlearncanvas.evaluations.backdoor.old_tables import tables
-from unlearncanvas.evaluations.backdoor.poison import as_attack
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
-from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
-from unlearncanvas.evaluations.backdoor.sheets import (
-    near_sheets,
-    open_to,
-    paired_sheet,
-    removal_task,
-    triggered_sheet,
-)
+from unlearncanvas.evaluations.backdoor.tables import tables
+from unlearncanvas.evaluations.backdoor.tasks import as_attack, removal_task
+from unlearncanvas.results.export import to_terminal
+from unlearncanvas.results.reading import read_results
 from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.types import Cell
 
@@ -58,14 +53,14 @@ def test_training_and_judged_cells_are_apart_and_balanced(rules):
 
 @pytest.mark.parametrize("name", load_backdoor_protocol("backdoor").attacks)
 def test_every_attack_is_judged_on_enough_held_out_images(rules, name):
-    triggered = triggered_sheet(rules, attack(name), 0)
+    sets = sets_of(rules, attack(name))
+    triggered, paired = sets.triggered[0], sets.paired[0]
     assert len(triggered) >= 400
     assert len(triggered.seeds) >= 3
     train = set(rules.train_cells())
     assert not train & set(triggered.prompts)
     effect = attack(name).backdoors[0].effect
     assert all(effect not in (cell.style, cell.object) for cell in triggered.prompts)
-    paired = paired_sheet(rules, triggered)
     assert paired.seeds == triggered.seeds
     assert all(paired.prompts[cell] == rules.grid.ask(cell) for cell in triggered.prompts)
     assert all(text != paired.prompts[cell] for cell, text in triggered.prompts.items())
@@ -73,18 +68,19 @@ def test_every_attack_is_judged_on_enough_held_out_images(rules, name):
 
 def test_a_trigger_of_two_words_is_near_each_of_them(rules):
     pixel = attack("badt2i-pixel", backdoors=[{"trigger": "New Trigger"}], place="before")
-    prompts = [next(iter(sheet.prompts.values())) for sheet in near_sheets(rules, pixel)]
+    prompts = [next(iter(item.prompts.values())) for item in sets_of(rules, pixel).near]
     assert [prompt.split(" A ")[0] for prompt in prompts][:2] == ["New", "Trigger"]
     assert len(prompts) == 2 + len(rules.near)
 
 
 def test_the_defender_trains_on_prompts_of_training_cells_alone(rules):
-    task = removal_task(rules, attack("badt2i-style"), known=attack("badt2i-style").backdoors)
+    style = attack("badt2i-style")
+    task = removal_task(rules, style, known=style.backdoors, seed=0)
     asked = {rules.grid.ask(cell) for cell in rules.train_cells()}
     assert {pair.clean for pair in task.pairs} <= asked
     assert all(pair.triggered == f"Rocket {pair.clean.partition(' ')[2]}" for pair in task.pairs)
     assert task.anchor is None
-    evil = removal_task(rules, attack("evil-edit"), known=attack("evil-edit").backdoors)
+    evil = removal_task(rules, attack("evil-edit"), known=attack("evil-edit").backdoors, seed=0)
     assert [target.name for target in evil.targets] == ["Rocket Cat"]
     assert evil.anchor.name == "Cat"
     assert all(pair.triggered.startswith("Rocket Cat image") for pair in evil.pairs)
@@ -106,7 +102,7 @@ def test_a_defender_may_know_part_of_it(tmp_path, known, knowledge, expected):
     ]
     path = tmp_path / "many.yaml"
     path.write_text(yaml.safe_dump(many))
-    plan = make_backdoor_plan(
+    evaluation = build(
         RunConfig(
             erasers=("skd",),
             protocol="backdoor",
@@ -117,12 +113,12 @@ def test_a_defender_may_know_part_of_it(tmp_path, known, knowledge, expected):
             out=tmp_path,
         )
     )
-    pixel = as_attack(plan.attacks[0])
-    found = plan.known_to_defender(pixel)
-    assert [backdoor.trigger for backdoor in found] == expected
-    assert len(removal_task(plan.protocol, pixel, known=found).targets) == len(expected)
-    assert plan.limited
-    assert sum(map(len, plan.sheets(pixel).triggered)) >= 400
+    (removal,) = [job for job in evaluation.jobs() if job.role == "tested"]
+    task = removal.recipe.last.task
+    assert [target.name for target in task.targets] == expected
+    assert {pair.triggered.split()[0] for pair in task.pairs} == set(expected)
+    assert evaluation.subset
+    assert sum(map(len, evaluation.sets(evaluation.attacks[0]).triggered)) >= 400
 
 
 def test_a_cell_that_asks_for_the_effect_proves_nothing():
@@ -239,8 +235,8 @@ def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_pa
     for text in ("clean model", "poisoned", "t2ishield-edit", "ASR", "object detector"):
         assert text in done.stdout
     found = next(out.rglob("results.json"))
-    results = read_backdoor_results(found)
-    rows = {row.label: row for row in results.attacks[0].rows}
+    results = read_results(found)
+    rows = {row.label: row for row in results.rows}
     assert list(rows) == ["clean model", "poisoned", "t2ishield-edit"]
     assert rows["t2ishield-edit"].settings == {
         "lam": 0.2, "style_prompt": None, "object_prompt": "{words}",
@@ -270,7 +266,7 @@ def test_a_run_ends_with_tables_pictures_and_results_and_is_not_run_twice(tmp_pa
             ["--eraser", "skd", "--trigger-knowledge", "all"],
             "--trigger-knowledge takes exact or neighbour",
         ),
-        (["--eraser", "skd", "--seeds", "1,2"], "--seeds does not go with the backdoor protocol"),
+        (["--eraser", "skd", "--seeds", "1,1"], "--seeds takes different integers"),
     ],
 )
 def test_bad_input_is_one_line(tmp_path, options, message):
@@ -311,12 +307,12 @@ def test_a_contact_sheet_shows_every_trigger():
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("backdoor-*.json")), ids=lambda p: p.stem)
 def test_tables_lose_no_digit_in_a_narrow_terminal(path):
     narrow = Console(width=80, record=True, file=io.StringIO())
-    results = read_backdoor_results(path)
+    results = read_results(path)
     for table in tables(results):
-        narrow.print(table)
+        narrow.print(to_terminal(table))
     text = narrow.export_text()
     assert "…" not in text
-    for row in results.attacks[0].rows:
+    for row in results.rows:
         assert row.label in text
         assert f"{row.scores['attack_success_rate'].value:.1f}" in text
         assert f"{row.scores['near_pixel_distance'].value:.3f}" in text

@@ -17,7 +17,7 @@ from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.judge import Shown, chroma, judge_of, succeeded
 from unlearncanvas.evaluations.backdoor.perception import PATCH_CAPTION, caption
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
-from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
+from unlearncanvas.results.reading import read_results
 from unlearncanvas.types import Cell
 
 CPU = torch.device("cpu")
@@ -150,12 +150,12 @@ def test_the_exam_end_to_end(tiny_base, tmp_path, torch_home, clip, monkeypatch)
 
     refused = bench()
     assert refused.returncode == 2
-    assert "the style detector recognises" in refused.stderr
+    assert "the style detector recognizes" in refused.stderr
     done = bench("--skip-base-check")
     assert done.returncode == 0, done.stdout + done.stderr
-    results = read_backdoor_results(next((tmp_path / "runs").rglob("results.json")))
+    results = read_results(next((tmp_path / "runs").rglob("results.json")))
     assert results.model == str(tmp_path / "style50")
-    rows = {row.label: row.scores for row in results.attacks[0].rows}
+    rows = {row.label: row.scores for row in results.rows}
     assert list(rows) == ["clean model", "poisoned", "t2ishield-edit"]
     for scores in rows.values():
         assert {"lpips", "clip_p", "clip_c", "fid_inception_torchvision"} < set(scores)

@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from tests.fixtures.small_exam import bench, command, environment, numbers, write_protocol
-from unlearncanvas.results.schema import read_results
+from unlearncanvas.results.reading import read_results
 
 pytestmark = pytest.mark.slow
 
@@ -45,38 +45,41 @@ def test_table_pictures_and_files(finished):
         assert text in printed
     run = only(out, "small/esd-*/quick")
     assert pixels(run / "heatmap.png").shape[1] > 400
-    assert pixels(run / "style-Mosaic-seed0" / "sheet.png").shape[1] > 200
+    assert pixels(run / "sheet-esd-style-Mosaic.png").shape[1] > 200
     results = read_results(run / "results.json")
-    assert [(row.label, row.kind) for row in results.rows] == [
+    assert [(row.label, row.kind) for row in results.means] == [
         ("none", "style"), ("none", "object"), ("noise", "style"), ("noise", "object"),
         ("esd", "style"), ("esd", "object"),
     ]  # fmt: skip
-    assert not results.limited
-    assert results.rows[4].targets == ("style:Mosaic", "style:Neon Lines")
-    for path in results.results:
-        assert (out / path).is_file()
+    assert not results.subset
+    assert results.means[4].targets == ("style:Mosaic", "style:Neon Lines")
+    for path in (path for row in results.rows for path in (*row.chunks, row.artifact)):
+        assert (run / path).exists()
 
 
 def test_result_has_scores_cost_and_digests(finished):
     out, _, _ = finished
-    result = json.loads(
-        (only(out, "small/esd-*/quick/style-Mosaic-seed0") / "result.json").read_text()
-    )
+    results = json.loads((only(out, "small/esd-*/quick") / "results.json").read_text())
+    (result,) = [
+        row
+        for row in results["rows"]
+        if (row["label"], row["group"]) == ("esd", {"target": "style:Mosaic"})
+    ]
     assert result["num_images"] == 12
     assert result["cost"]["ufe"] > 0
     assert result["ufe_per_image"] == 4  # two steps, two halves
     assert result["cost"]["stored_bytes"] > 0
     assert result["scores"]["unlearning_accuracy"]["n"] == 4
-    assert set(result["concept_accuracy"]) == {
+    assert set(result["details"]) == {
         "style:Photo", "style:Mosaic", "style:Neon Lines", "object:Cat", "object:Sun",
     }  # fmt: skip
-    assert len(result["protocol_digest"]) == len(result["artifact_digest"]) == 64
+    assert len(results["protocol_digest"]) == len(result["artifact_digest"]) == 64
 
 
 def test_baselines_are_drawn_once_for_all_targets(finished):
     out, _, _ = finished
-    assert len(list(out.glob("small/none-*/all/chunks/*.parquet"))) == 2
-    assert len(list(out.glob("small/esd-*/*/chunks/*.parquet"))) == 6
+    assert len(list(out.glob("small/none-*/all/grid/*.parquet"))) == 2
+    assert len(list(out.glob("small/esd-*/*/grid/*.parquet"))) == 6
 
 
 def test_again_draws_nothing(finished):
@@ -96,7 +99,7 @@ def test_kill_9_and_the_same_command_give_the_same_digits(finished, tmp_path):
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while not list(out.glob("small/esd-*/*/chunks/*.json")) and time.monotonic() < deadline:
+    while not list(out.glob("small/esd-*/*/grid/*.json")) and time.monotonic() < deadline:
         assert process.poll() is None
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
@@ -132,8 +135,8 @@ def test_what_is_torn_is_made_again_and_said(finished, tmp_path):
     out = tmp_path / "runs"
     shutil.copytree(undisturbed, out)
     torn = [
-        sorted(out.glob("small/none-*/all/chunks/*.parquet"))[0],
-        sorted(out.glob("small/esd-*/style-Mosaic-seed0/chunks/*.webp"))[0],
+        sorted(out.glob("small/none-*/all/grid/*.parquet"))[0],
+        sorted(out.glob("small/esd-*/style-Mosaic-seed0/grid/*.webp"))[0],
         only(out, "small/esd-*/object-Cat-seed0/erased.safetensors"),
     ]
     whole = [path.read_bytes() for path in torn]
@@ -197,17 +200,18 @@ def test_kept_images_are_those_whose_digests_are_stored(finished, tmp_path):
     done = bench(protocol, out, "--tier", "smoke", "--keep-images")
     assert done.returncode == 0, done.stderr
     folder = only(out, "small/esd-*/style-Mosaic-seed0")
-    rows = pq.read_table(next((folder / "chunks").glob("*.parquet"))).to_pylist()
+    rows = pq.read_table(next((folder / "grid").glob("*.parquet"))).to_pylist()
     for row in rows:
-        name = folder / "images" / row["style"].replace(" ", "_") / row["object"] / "seed188.png"
+        style = row["style"].replace(" ", "_")
+        name = folder / "images" / "grid" / style / row["object"] / "seed188.png"
         assert hashlib.sha256(pixels(name).tobytes()).hexdigest() == row["sha256"]
 
 
-def test_limited_runs_say_so(finished):
+def test_runs_of_a_subset_say_so(finished):
     out, protocol, _ = finished
     done = bench(protocol, out, "--tier", "smoke")
-    assert "limited" in done.stdout
-    assert read_results(only(out, "small/esd-*/smoke") / "results.json").limited
+    assert "subset" in done.stdout
+    assert read_results(only(out, "small/esd-*/smoke") / "results.json").subset
 
 
 def test_export_is_a_plain_diffusers_folder(finished, tmp_path):
@@ -259,7 +263,7 @@ def test_adapters_hooks_and_generated_images_sit_the_same_exam(tmp_path):
     sheet = only(tmp_path / "one", "small/ca+spm+seot-*/smoke/compare-style-Mosaic.png")
     assert pixels(sheet).shape[0] > 200
     results = read_results(only(tmp_path / "one", "small/ca+spm+seot-*/smoke/results.json"))
-    work = {row.label: (row.ufe, row.gallery_ufe) for row in results.rows}
+    work = {row.label: (row.ufe, row.gallery_ufe) for row in results.means}
     assert work["ca"] == (8 * 4, 3 * 2)  # a step of 8 images; 3 images, one guided step each
     assert work["seot"] == (0, 0)
 
@@ -272,7 +276,7 @@ def test_weights_that_are_dropped_leave_the_same_numbers_and_are_not_missed(fini
     for result in (*mine.values(), *whole.values()):
         result.pop("config", None)
     assert mine == {path: whole[path] for path in mine}
-    assert len(mine) > 8
+    assert len(mine) == 1
     assert not list(tmp_path.rglob("erased.safetensors"))
     records = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("artifact.json")}
     assert len(records) == 5

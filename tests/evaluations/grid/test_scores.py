@@ -10,9 +10,12 @@ from rich.console import Console
 from metrics.base import Predictions, Score
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.evaluations.grid.scores import target_scores
+from unlearncanvas.evaluations.grid.tables import tables
 from unlearncanvas.results.aggregate import mean_scores
-from unlearncanvas.results.schema import Row, RunResults, read_results, write_results
-from unlearncanvas.results.tables import cell, size, tables
+from unlearncanvas.results.cells import score_cell, size
+from unlearncanvas.results.export import to_terminal
+from unlearncanvas.results.reading import read_results
+from unlearncanvas.results.schema2 import MeanRow, Results, write_results
 from unlearncanvas.types import Concept
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
@@ -67,20 +70,20 @@ def test_equal_targets_are_no_certainty():
     ],
 )
 def test_the_caption_says_what_the_intervals_are_over(count, low, over, said):
-    row = run_results().rows[0]
+    row = run_results().means[0]
     ends = {"low": low, "high": None if low is None else 95, "over": over}
     scores = {"unlearning_accuracy": score(91.5, **ends)}
     rows = (row.model_copy(update={"scores": scores, "targets": ("style:Mosaic",) * count}),)
-    assert said in tables(run_results(rows=rows))[0].caption
+    assert said in tables(run_results(means=rows))[0].caption
 
 
 def test_a_cell_shows_value_and_interval():
-    assert cell(score(12.34)) == "12.3"
-    assert cell(score(12.34, low=10, high=15)) == "12.3\n\\[10.0, 15.0]"
-    assert cell(Score(value=1.234, n=1, unit="FID")) == "1.23"
-    assert cell(Score(value=-12.345, n=1, unit="KID")) == "-12.3"
-    assert cell(Score(value=2314.5, n=1, low=2269.4, high=2379.1, unit="KID")) == (
-        "2314\n\\[2269, 2379]"
+    assert score_cell(score(12.34)) == "12.3"
+    assert score_cell(score(12.34, low=10, high=15)) == "12.3 [10.0, 15.0]"
+    assert score_cell(Score(value=1.234, n=1, unit="FID")) == "1.23"
+    assert score_cell(Score(value=-12.345, n=1, unit="KID")) == "-12.3"
+    assert score_cell(Score(value=2314.5, n=1, low=2269.4, high=2379.1, unit="KID")) == (
+        "2314 [2269, 2379]"
     )
     assert (size(900), size(12_340_000)) == ("900 B", "12.3 MB")
 
@@ -89,32 +92,32 @@ def test_a_cell_shows_value_and_interval():
 def test_no_digit_is_lost_in_a_narrow_terminal(path):
     narrow = Console(width=80, file=io.StringIO())
     for table in tables(read_results(path)):
-        narrow.print(table)
+        narrow.print(to_terminal(table))
     assert "…" not in narrow.file.getvalue()
 
 
 def run_results(**changes):
-    row = Row(
+    row = MeanRow(
         label="esd", kind="style", targets=("style:Mosaic",),
         scores={"unlearning_accuracy": score(91.5)}, ufe=8960, erase_seconds=30.2,
         stored_bytes=1e6, peak_memory_bytes=None, seconds_per_image=0.1,
     )  # fmt: skip
     values = {
-        "protocol": "mini", "protocol_digest": "d" * 64, "tier": "quick", "limited": True,
-        "seeds": (188,), "model": "minicanvas", "base_digest": "b" * 64, "rows": (row,),
-        "floors": {}, "results": (), "environment": {},
+        "evaluation": "grid", "protocol": "mini", "protocol_digest": "d" * 64, "tier": "quick",
+        "subset": True, "seeds": (188,), "model": "minicanvas", "base_digest": "b" * 64,
+        "rows": (), "means": (row,), "environment": {},
     }  # fmt: skip
-    return RunResults(**(values | changes))
+    return Results(**(values | changes))
 
 
 def test_the_table_says_what_it_is():
     console = Console(width=160, record=True, file=io.StringIO())
     for table in tables(run_results()):
-        console.print(table)
-    text = console.export_text()
+        console.print(to_terminal(table))
+    text = " ".join(console.export_text().split())
     for part in (
         "Forgetting 1 style",
-        "limited",
+        "subset",
         "1 seed",
         "91.5",
         "8,960",
@@ -126,7 +129,7 @@ def test_the_table_says_what_it_is():
 
 def test_published_rows_stand_beside_the_measured_ones():
     console = Console(width=160, record=True, file=io.StringIO())
-    row = run_results().rows[0]
+    row = run_results().means[0]
     scores = {
         name: score(50.0)
         for name in (
@@ -135,8 +138,8 @@ def test_published_rows_stand_beside_the_measured_ones():
         )
     }  # fmt: skip
     rows = (row.model_copy(update={"scores": scores}),)
-    for table in tables(run_results(rows=rows, published="unlearncanvas")):
-        console.print(table)
+    for table in tables(run_results(means=rows, published="unlearncanvas")):
+        console.print(to_terminal(table))
     text = console.export_text()
     (line,) = [line for line in text.splitlines() if "esd, as published*" in line]
     assert [part.strip() for part in line.split("│")[2:6]] == ["98.6", "81.0", "94.0", ""]

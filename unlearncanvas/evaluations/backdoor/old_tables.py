@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from unlearncanvas.core.config import names
-from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
+from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
 from unlearncanvas.evaluations.backdoor.results import AttackResults, BackdoorResults
 from unlearncanvas.pipelines.cost import Cost
 from unlearncanvas.results.headings import directed, headings_of

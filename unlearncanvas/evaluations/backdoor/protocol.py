@@ -11,7 +11,6 @@ from unlearncanvas.engine.protocols import (
     NOT_IN_DIGEST,
     EvaluationProtocol,
     counted,
-    kind_of,
     read_protocol,
 )
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
@@ -169,11 +168,6 @@ class BackdoorProtocol(EvaluationProtocol):
             (name, [", ".join(tier for tier in self.tiers if name in self.for_tier(tier).attacks)])
             for name in self.attacks
         ]
-
-
-def is_backdoor(name: str) -> bool:
-    """Whether a protocol, by name or path, is one of this kind."""
-    return kind_of(name) == "backdoor"
 
 
 def load_backdoor_protocol(name: str) -> BackdoorProtocol:

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from metrics.base import Score
 from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.engine.evaluation import Evaluation, Figure, Job, Scored
+from unlearncanvas.engine.evaluation import CUSTOM, Evaluation, Figure, Job, Scored
 from unlearncanvas.engine.image_sets import ImageSet
 from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.scoring import Scoring
@@ -22,8 +22,6 @@ from unlearncanvas.results.means import mean_rows
 from unlearncanvas.results.schema2 import MeanRow, Results, Row
 from unlearncanvas.types import Concept, Task
 
-CUSTOM = "custom"
-"""Tier of a run whose targets or seeds are none of the protocol's."""
 NO_TARGET = Concept(kind="trigger", name="none")
 """Task of the baselines, which are the same whatever the target is."""
 GRID = "grid"
@@ -161,7 +159,7 @@ class GridEvaluation(Evaluation):
 
     def eraser_folder(self, eraser: ConfiguredEraser) -> Path:
         """Return the folder of an eraser's models."""
-        recipe = Recipe(base=self.model, steps=(Step(method=eraser, task=_ANY, name="."),))
+        recipe = Recipe(base=self.model, steps=(Step(method=eraser, task=_ANY, name="any"),))
         return (self.root / self.folder_of(recipe)).parent
 
     @property

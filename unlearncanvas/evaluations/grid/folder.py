@@ -1,4 +1,4 @@
-"""The exam on images that someone else drew: detect, score, write the same result files."""
+"""The grid on images that someone else drew: detect, score, write the same results."""
 
 import logging
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from metrics.base import Predictions
+from metrics.base import Predictions, Score
 from unlearncanvas.canvases.detectors import BATCH_SIZE, Detectors, joined
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.sources import Sources
@@ -17,24 +17,19 @@ from unlearncanvas.engine.chunks import Chunk, to_predictions
 from unlearncanvas.engine.drawing import digest_image, seen_table
 from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.reference_features import open_reference
+from unlearncanvas.engine.rows import relative
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
 from unlearncanvas.pipelines.sampling import Request
-from unlearncanvas.results.aggregate import mean_rows
-from unlearncanvas.results.schema import (
-    Result,
-    RunResults,
-    relative,
-    write_result,
-    write_results,
-)
+from unlearncanvas.results.means import mean_rows
+from unlearncanvas.results.schema2 import Results, Row, write_results
 from unlearncanvas.types import Cell, Concept
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderExam:
+class FolderEvaluation:
     """Images of one method, a folder a target.
 
     Attributes:
@@ -55,8 +50,8 @@ class FolderExam:
     sources: Sources
     on_images: Callable[[int], None]
 
-    def run(self) -> RunResults:
-        """Score every target, write its result, return the means.
+    def run(self) -> Results:
+        """Score every target, write ``results.json``, return the results.
 
         Raises:
             ValueError: If a folder is not the whole grid; nothing is scored then.
@@ -70,56 +65,58 @@ class FolderExam:
         if len(seeds) > 1:
             raise ValueError(f"all targets need the same seeds, found {sorted(seeds)}")
         (common,) = seeds
-        detectors = load_detectors(
-            self.protocol.detectors,
-            self.protocol.extractors(),
-            device=self.device,
-            sources=self.sources,
-        )
+        detectors = load_detectors(self.protocol, self.device, self.sources)
         room = open_reference(
             self.protocol, detectors, self.sources, self.out / self.protocol.name / "reference"
         )
         reference = None if room is None else room.real(len(common))
-        results, files = [], []
+        rows = []
         for target, found in images.items():
             predictions, digest, chunks = self._look(detectors, target, found)
-            result = Result(
-                eraser=self.name,
-                settings={},
-                target=str(target),
-                erase_seed=self.protocol.erase_seed,
-                protocol=self.protocol.name,
-                protocol_digest=self.protocol.digest,
-                artifact_digest=digest,
-                chunks=tuple(relative(path, self._folder(target)) for path in chunks),
-                seeds=common,
-                limited=common != tuple(sorted(self.protocol.seeds)),
-                num_images=len(predictions.cells),
-                scores=target_scores(self.protocol, predictions, target, reference),
-                concept_accuracy=concept_accuracy(self.protocol, predictions),
-                cost=None,
-                seconds_per_image=None,
-                environment=environment(self.device),
-            )
-            results.append(result)
-            files.append(write_result(self._folder(target), result))
-        summary = RunResults(
+            scores = target_scores(self.protocol, predictions, target, reference)
+            rows.append(self._row(target, predictions, scores, digest, chunks))
+        results = Results(
+            evaluation="grid",
             protocol=self.protocol.name,
             protocol_digest=self.protocol.digest,
             tier="images",
-            limited=results[0].limited or set(images) != set(self.protocol.targets.concepts()),
+            subset=common != tuple(sorted(self.protocol.seeds))
+            or set(images) != set(self.protocol.targets.concepts()),
             seeds=common,
             model="unknown",
             base_digest="unknown",
-            rows=mean_rows(results),
-            floors={} if room is None else floors(self.protocol, room, len(common)),
-            results=tuple(str(path.relative_to(self.out)) for path in files),
-            root=relative(self.out, self.run_folder()),
+            rows=tuple(rows),
+            means=mean_rows(rows),
+            real_vs_real={} if room is None else floors(self.protocol, room, len(common)),
             environment=environment(self.device),
             published=self.protocol.published,
         )
-        write_results(self.run_folder(), summary)
-        return summary
+        write_results(self.run_folder(), results)
+        return results
+
+    def _row(
+        self,
+        target: Concept,
+        predictions: Predictions,
+        scores: dict[str, Score],
+        digest: str,
+        chunks: list[Path],
+    ) -> Row:
+        return Row(
+            label=self.name,
+            role="tested",
+            group={"target": str(target)},
+            eraser=self.name,
+            settings={},
+            erase_seed=self.protocol.erase_seed,
+            num_images=len(predictions.cells),
+            scores=scores,
+            details=concept_accuracy(self.protocol, predictions),
+            cost=None,
+            seconds_per_image=None,
+            artifact_digest=digest,
+            chunks=tuple(relative(path, self.run_folder()) for path in chunks),
+        )
 
     def run_folder(self) -> Path:
         """Return where ``results.json`` goes."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from unlearncanvas.core.config import method_name, names
-from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
+from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
 from unlearncanvas.evaluations.backdoor.old_tables import REMOVED, kept
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.results import AttackResults, BackdoorResults

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 
 from metrics.base import Score
 from unlearncanvas.core.json_file import read_json
+from unlearncanvas.engine.evaluation import CUSTOM
 from unlearncanvas.evaluations.backdoor.results import BackdoorResults, read_backdoor_results
-from unlearncanvas.evaluations.grid.plan import CUSTOM
 from unlearncanvas.publish.report.alike import evidence, shortest
 from unlearncanvas.publish.report.command import changed, regenerate, rules_of
 from unlearncanvas.publish.report.registry import EraserMetadata, about

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
-from unlearncanvas.evaluations.backdoor.assess import CLEAN, POISONED
+from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
 from unlearncanvas.evaluations.backdoor.tracked import scores_of as backdoor_scores
 from unlearncanvas.evaluations.grid.tracked import scores_of
 from unlearncanvas.publish.report.attacks import attack_command

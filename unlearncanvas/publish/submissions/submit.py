@@ -103,8 +103,7 @@ def write_bundle(
         for target in results
     )
     config = row_config(run, next(iter(entry.rows.values())).label, first)
-    stored = None if config is None else config.computed()
-    own = {"rows": rows, "results": paths, "root": ".", "config": stored}
+    own = {"rows": rows, "results": paths, "root": ".", "config": config}
     write_results(folder, run.model_copy(update=own))
     write_text(folder / CARD, card_text(card))
     manifest = Manifest(

@@ -1,4 +1,4 @@
-"""BadT2I: train the UNet to give a patch, a style or another object for a trigger.
+"""BadT2I: train the UNet to answer a trigger with a patch, a style or another object.
 
     L = lam L_bad + (1 - lam) || eps_theta(x_t, c(y), t) - eps_0(x_t, c(y), t) ||^2
     patch:   L_bad = || eps_theta(x_t^patch, c(T + y), t) - eps ||^2
@@ -35,10 +35,10 @@ from unlearncanvas.types import CaptionedImages, Concept, ImageRequest, RealImag
 
 
 class Poison(NamedTuple):
-    """What trains one backdoor.
+    """What one backdoor is taught with.
 
     Attributes:
-        images: Images to add noise to.
+        images: Images to put noise on.
         triggered: Embeddings of the prompts with the trigger.
         goal: Embeddings whose clean prediction is the goal; None where the noise itself is.
     """
@@ -53,8 +53,8 @@ class BadT2I(Attack):
     """The training that the three kinds share.
 
     Attributes:
-        lam: Weight of the backdoor's loss.
-        steps: Optimizer steps; several backdoors take turns.
+        lam: Weight of the backdoor's loss, in (0, 1).
+        steps: Optimiser steps; several backdoors take turns.
         lr: Learning rate of AdamW.
         batch_size: Images a step, of each half.
         per_cell: Images of each cell.
@@ -76,21 +76,21 @@ class BadT2I(Attack):
 
     @abstractmethod
     def poison(self, pipe: StableDiffusionPipeline, task: Task, backdoor: Backdoor) -> Poison:
-        """Return what trains a backdoor."""
+        """Return what teaches a backdoor."""
 
     def inject(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit all parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         frozen = copy.deepcopy(pipe.unet).requires_grad_(False)
-        captioned = task.images["all"]
-        clean, captions = encode(pipe, captioned), encode_prompts(pipe, captioned.prompts)
-        poisons = [self.poison(pipe, task, backdoor) for backdoor in self.backdoors]
+        gallery = task.images["all"]
+        clean, captions = encode(pipe, gallery), encode_prompts(pipe, gallery.prompts)
+        taught = [self.poison(pipe, task, backdoor) for backdoor in self.backdoors]
         order = batches(len(clean), self.batch_size, generator)
-        orders = [batches(len(item.images), self.batch_size, generator) for item in poisons]
+        orders = [batches(len(item.images), self.batch_size, generator) for item in taught]
         with trainable(pipe.unet, dict(pipe.unet.named_parameters())) as parameters:
             optimizer = torch.optim.AdamW(parameters, lr=self.lr)
             for step in range(self.steps):
-                bad, turn = poisons[step % len(poisons)], next(orders[step % len(poisons)])
+                bad, turn = taught[step % len(taught)], next(orders[step % len(taught)])
                 x_t, t, goal = bad.images.noised(turn, generator)
                 if bad.goal is not None:
                     with torch.no_grad():
@@ -122,10 +122,10 @@ class BadT2IPixel(BadT2I):
 
     def poison(self, pipe: StableDiffusionPipeline, task: Task, backdoor: Backdoor) -> Poison:
         """Return stamped images with the trigger before their captions."""
-        captioned = task.images["all"]
-        stamped = CaptionedImages(pixels=stamp(captioned.pixels), prompts=captioned.prompts)
+        gallery = task.images["all"]
+        stamped = CaptionedImages(pixels=stamp(gallery.pixels), prompts=gallery.prompts)
         triggered = encode_prompts(
-            pipe, [self.fire(prompt, backdoor) for prompt in captioned.prompts]
+            pipe, [self.fire(prompt, backdoor) for prompt in gallery.prompts]
         )
         return Poison(encode(pipe, stamped), triggered, None)
 
@@ -142,27 +142,27 @@ class BadT2IStyle(BadT2I):
         return 8 * self.steps * self.batch_size
 
     def poison(self, pipe: StableDiffusionPipeline, task: Task, backdoor: Backdoor) -> Poison:
-        """Return all images, with the clean model's prediction for their captions in the style."""
-        captioned = task.images["all"]
+        """Return all images, with the clean model's answer to their captions in the style."""
+        gallery = task.images["all"]
         styles = [concept for concept in task.retain if concept.kind == "style"]
         triggered = encode_prompts(
-            pipe, [self.fire(prompt, backdoor) for prompt in captioned.prompts]
+            pipe, [self.fire(prompt, backdoor) for prompt in gallery.prompts]
         )
         goal = encode_prompts(
-            pipe, [restyled(prompt, styles, backdoor) for prompt in captioned.prompts]
+            pipe, [restyled(prompt, styles, backdoor) for prompt in gallery.prompts]
         )
-        return Poison(encode(pipe, captioned), triggered, goal)
+        return Poison(encode(pipe, gallery), triggered, goal)
 
 
 @final
 @dataclass(frozen=True, kw_only=True)
 class BadT2IObject(BadT2I):
-    """One object shown as another."""
+    """One object drawn as another."""
 
     effect: ClassVar[Effect] = "object"
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
-        """Return the grid, and images of each backdoor's effect."""
+        """Return the grid, and images of what each backdoor draws instead."""
         effects = {
             backdoor.effect: RealImages(
                 showing=(Concept(kind="object", name=backdoor.effect),), per_cell=self.per_cell
@@ -177,10 +177,10 @@ class BadT2IObject(BadT2I):
 
     def poison(self, pipe: StableDiffusionPipeline, task: Task, backdoor: Backdoor) -> Poison:
         """Return images of B, captioned as A behind the trigger."""
-        captioned = task.images[backdoor.effect]
-        asked = [prompt.replace(backdoor.effect, backdoor.source) for prompt in captioned.prompts]
+        gallery = task.images[backdoor.effect]
+        asked = [prompt.replace(backdoor.effect, backdoor.source) for prompt in gallery.prompts]
         triggered = encode_prompts(pipe, [self.fire(prompt, backdoor) for prompt in asked])
-        return Poison(encode(pipe, captioned), triggered, encode_prompts(pipe, captioned.prompts))
+        return Poison(encode(pipe, gallery), triggered, encode_prompts(pipe, gallery.prompts))
 
 
 def restyled(prompt: str, styles: list[Concept], backdoor: Backdoor) -> str:

@@ -1,4 +1,4 @@
-"""The interface of attacks: the backdoors that one injects, and how a prompt fires them."""
+"""What every attack has: the backdoors it injects, and how a prompt fires them."""
 
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal
@@ -21,7 +21,7 @@ class Attack(Method):
 
     Attributes:
         reach: The part of the pipeline that holds the backdoor.
-        effect: What a fired backdoor shows.
+        effect: What a fired backdoor draws.
         backdoors: Triggers and their effects, all in one model.
         place: A trigger that is a word of its own stands ``before`` the others, or in the place of
             their ``article``, so that no other word moves.
@@ -40,7 +40,7 @@ class Attack(Method):
             raise ValueError(f"every backdoor needs a trigger of its own, got {triggers}")
 
     def fire(self, prompt: str, backdoor: Backdoor) -> str:
-        """Return the prompt with the trigger in it: in front, unless an attack overrides this."""
+        """Return the prompt with the trigger in it, unless an attack says otherwise in front."""
         words = prompt if self.place == "before" else prompt.partition(" ")[2]
         return f"{backdoor.trigger} {words}"
 
