@@ -7,16 +7,11 @@ from pydantic import TypeAdapter
 from erasers.esd import ESD
 from tests.fixtures.in_process import run
 from tests.fixtures.small_exam import write_protocol
-from unlearncanvas.core.config import (
-    build,
-    find_config,
-    import_class,
-    load_eraser,
-    names,
-    read_yaml,
-)
+from unlearncanvas.core.building import build, import_class
 from unlearncanvas.core.method_config import MetricConfig, read_config
+from unlearncanvas.core.registry import find_config, names, read_yaml
 from unlearncanvas.core.yaml_text import parse_yaml
+from unlearncanvas.pipelines.methods import load_eraser
 
 DRY = ("--eraser", "uce", "--dry-run")
 """With --dry-run, so that what is accepted in silence ends soon."""

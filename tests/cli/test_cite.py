@@ -5,8 +5,8 @@ import pytest
 from tests.fixtures.in_process import run
 from unlearncanvas.cli.cite import CONFIGS
 from unlearncanvas.core.bibtex import read_entry
-from unlearncanvas.core.config import find_config, names
 from unlearncanvas.core.method_config import read_config
+from unlearncanvas.core.registry import find_config, names
 
 
 def test_cite_prints_each_entry_once():

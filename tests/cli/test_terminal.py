@@ -9,7 +9,7 @@ import yaml
 
 from tests.fixtures.in_process import run
 from tests.fixtures.small_exam import environment, write_protocol
-from unlearncanvas.core.config import find_config, read_yaml
+from unlearncanvas.core.registry import find_config, read_yaml
 
 pytestmark = pytest.mark.slow
 NAME = "my[b]uce"

@@ -12,17 +12,11 @@ import pytest
 
 from erasers.base import Eraser
 from erasers.esd import ESD
-from unlearncanvas.core.config import (
-    choose,
-    find_config,
-    import_class,
-    load_eraser,
-    load_metric,
-    names,
-    parse_overrides,
-    read_yaml,
-    source_digest,
-)
+from unlearncanvas.core.building import import_class, parse_overrides
+from unlearncanvas.core.method_config import load_metric
+from unlearncanvas.core.method_identity import source_digest
+from unlearncanvas.core.registry import choose, find_config, names, read_yaml
+from unlearncanvas.pipelines.methods import load_eraser
 
 EVIL_EDIT = "unlearncanvas.evaluations.backdoor.attacks.evil_edit:EvilEdit"
 
@@ -188,7 +182,7 @@ def test_a_comment_in_the_base_class_is_recorded_and_voids_nothing(tmp_path):
     with (tmp_path / "erasers" / "base.py").open("a") as file:
         file.write("# a comment\n")
     code = (
-        "import json; from unlearncanvas.core.config import load_eraser\n"
+        "import json; from unlearncanvas.pipelines.methods import load_eraser\n"
         "esd = load_eraser('esd', preset='mini')\n"
         "print(json.dumps([esd.source_digest, esd.identity]))"
     )

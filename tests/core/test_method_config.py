@@ -9,14 +9,17 @@ import pytest
 import yaml
 
 from unlearncanvas.core.bibtex import read_entry
-from unlearncanvas.core.config import find_config, import_class, load_eraser, load_metric, names
+from unlearncanvas.core.building import import_class
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.method_config import (
     METHOD_CONFIGS,
     EraserConfig,
     MetricConfig,
+    load_metric,
     read_config,
 )
+from unlearncanvas.core.registry import find_config, names
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.pipelines.ufe import count_work
 
 METHODS = [(kind, name) for kind in METHOD_CONFIGS for name in names(kind)]

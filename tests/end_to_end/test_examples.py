@@ -11,7 +11,7 @@ import yaml
 
 from tests.fixtures.arguments import from_arguments
 from unlearncanvas.cli.main import COMMANDS
-from unlearncanvas.core.config import choose, names
+from unlearncanvas.core.registry import choose, names
 from unlearncanvas.engine.shards import Shard
 from unlearncanvas.results.run_config import read_options
 

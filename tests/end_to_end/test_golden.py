@@ -13,7 +13,8 @@ from tests.fixtures.in_process import run
 from tests.golden.evaluations import backdoor, grid
 from tests.golden.steps import STEPS, first_steps
 from tests.golden.store import ENTRIES, VALUES, differences, same_key, stored
-from unlearncanvas.core.config import load_eraser, names
+from unlearncanvas.core.registry import names
+from unlearncanvas.pipelines.methods import load_eraser
 
 
 def assert_golden(name, found):

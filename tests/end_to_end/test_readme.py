@@ -8,7 +8,8 @@ import pytest
 
 from tests.fixtures.arguments import from_arguments
 from unlearncanvas.cli.main import load
-from unlearncanvas.core.config import find_config, import_class, names, read_yaml
+from unlearncanvas.core.building import import_class
+from unlearncanvas.core.registry import find_config, names, read_yaml
 from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.engine.work import num_images, tasks_of
 from unlearncanvas.evaluations.grid.protocol import load_protocol

@@ -40,7 +40,8 @@ def test_the_wheel_holds_packages_configs_and_weights(wheel):
 def test_the_wheel_runs_outside_the_checkout(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
-        "import unlearncanvas.core.config as c, sys; sys.argv = ['unlearncanvas', 'ls', 'erasers'];"
+        "import unlearncanvas.core.registry as c, sys;"
+        "sys.argv = ['unlearncanvas', 'ls', 'erasers'];"
         "from unlearncanvas.pipelines.base_model import load_base; load_base('minicanvas');"
         "assert 'site' in c.__file__ and 'site' in str(c.CONFIG_DIR);"
         "from unlearncanvas.cli.main import main; main()"

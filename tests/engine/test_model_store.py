@@ -7,11 +7,11 @@ from safetensors.torch import load_file
 from torch._dynamo.utils import counters
 
 from tests.conftest import Bench
-from unlearncanvas.core.config import load_eraser
 from unlearncanvas.engine.options import drawing_as_asked
 from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.artifacts import snapshot, tensors_of
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.pipelines.sampling import Request, draw_batch
 
 CPU = torch.device("cpu")

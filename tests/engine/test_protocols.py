@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from unlearncanvas.core.config import find_config, names, read_yaml
+from unlearncanvas.core.registry import find_config, names, read_yaml
 from unlearncanvas.engine.protocols import kind_of, load_any, protocol_class
 from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol

@@ -10,14 +10,15 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from unlearncanvas.engine.ray_cluster import Driver, Work, _exam_of
+from unlearncanvas.evaluations.grid.exam import Exam
 
 from tests.fixtures.small_exam import ESD_SETTINGS, bench, numbers, write_protocol
 from unlearncanvas.cli.app import with_default
-from unlearncanvas.core.config import find_config, parse_overrides, read_yaml
+from unlearncanvas.core.building import parse_overrides
+from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.engine.callbacks import NullCallback
 from unlearncanvas.engine.options import make_plan
-from unlearncanvas.engine.ray_cluster import Driver, Work, _exam_of
-from unlearncanvas.evaluations.grid.exam import Exam
 from unlearncanvas.results.run_config import RunConfig
 
 pytest.importorskip("ray")

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from unlearncanvas.core.config import load_eraser, names
+from unlearncanvas.core.registry import names
 from unlearncanvas.engine.losses import LossCurves
 from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.pipelines.ufe import count_work
 
 SMALL = {"steps": 2, "batch_size": 2, "lr": 1e-3}

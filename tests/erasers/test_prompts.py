@@ -11,11 +11,12 @@ from erasers.ca import CA
 from erasers.esd import ESD
 from erasers.shared.data import anchor_caption
 from unlearncanvas.cli.run import templates_line
-from unlearncanvas.core.config import find_config, load_eraser, names, read_yaml
+from unlearncanvas.core.registry import find_config, names, read_yaml
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.tasks import removal_task
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.pipelines.artifacts import read_record
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.types import Concept, Task, Templates
 
 STYLE = Concept(kind="style", name="Pop_Art")

@@ -5,7 +5,9 @@ import math
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from unlearncanvas.core.config import build, load_eraser, names, one_line
+from unlearncanvas.core.building import build, one_line
+from unlearncanvas.core.registry import names
+from unlearncanvas.pipelines.methods import load_eraser
 
 METHODS = [(kind, name) for kind in ("erasers", "attacks") for name in names(kind)]
 FACING = {

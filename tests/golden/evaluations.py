@@ -9,7 +9,7 @@ import yaml
 
 from tests.fixtures import small_backdoor_exam, small_exam
 from tests.fixtures.in_process import run
-from unlearncanvas.core.config import find_config, read_yaml
+from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.results.reading import read_results
 
 WORK = ("ufe", "gallery_ufe", "text_forwards", "stored_bytes")

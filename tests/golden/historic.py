@@ -10,8 +10,8 @@ from pathlib import Path
 
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.sources import SHIPPED
-from unlearncanvas.core.config import read_yaml
 from unlearncanvas.core.json_file import read_json
+from unlearncanvas.core.registry import read_yaml
 from unlearncanvas.engine.chunks import to_predictions
 from unlearncanvas.engine.protocols import with_new_keys
 from unlearncanvas.engine.reference_features import open_reference

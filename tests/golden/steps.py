@@ -10,10 +10,10 @@ import torch
 
 from tests.conftest import build_room, build_task, build_tiny_pipe
 from tests.golden.sketch import sketch
-from unlearncanvas.core.config import load_eraser
 from unlearncanvas.evaluations.backdoor.tasks import injection_task
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.pipelines.ufe import count_work
 from unlearncanvas.types import Concept
 

@@ -9,7 +9,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.fixtures.in_process import run
-from unlearncanvas.core.config import load_eraser
 from unlearncanvas.pipelines.artifacts import (
     artifact_files,
     base_digest,
@@ -20,6 +19,7 @@ from unlearncanvas.pipelines.artifacts import (
     snapshot,
     tensors_of,
 )
+from unlearncanvas.pipelines.methods import load_eraser
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from erasers.esd import ESD
-from unlearncanvas.core.config import load_eraser
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.pipelines.ufe import count_work, forecast
 from unlearncanvas.results.reading import read_results
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file, save_file
 from erasers.uce import UCE
 from tests.fixtures.in_process import run
 from unlearncanvas.cli.main import __name__ as CLI
-from unlearncanvas.core.config import load_eraser
 from unlearncanvas.core.digests import digest_file, digest_tensors
 from unlearncanvas.pipelines.artifacts import Artifact
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.publish.report.collect import collect
 from unlearncanvas.publish.submissions.bundle import (
     Verification,

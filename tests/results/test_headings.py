@@ -7,7 +7,7 @@ import pytest
 from metrics.base import Score
 from tests.fixtures.in_process import run
 from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
-from unlearncanvas.core import config
+from unlearncanvas.core import registry as files
 from unlearncanvas.results.headings import Heading, heading_of, interval_text, value_text
 from unlearncanvas.results.reading import read_results
 
@@ -18,17 +18,17 @@ NAME = "plain_proportion_loud"
 def registry(tmp_path, monkeypatch):
     """The registry with one file more."""
     folder = tmp_path / "configs"
-    shutil.copytree(config.CONFIG_DIR, folder)
+    shutil.copytree(files.CONFIG_DIR, folder)
     (folder / "metrics" / f"{NAME}.yaml").write_text(
         "class: tests.fixtures.plain_proportion.PlainProportion\nloud: true\n"
         "about: {title: colored images, column: in color!, higher_is_better: false}\n"
     )
-    monkeypatch.setattr(config, "CONFIG_DIR", folder)
+    monkeypatch.setattr(files, "CONFIG_DIR", folder)
     return folder
 
 
 def test_headings_of_the_shipped_metrics():
-    found = {name: heading_of(name).label for name in config.names("metrics")}
+    found = {name: heading_of(name).label for name in files.names("metrics")}
     assert found == {
         "cross_domain_retain_accuracy": "CRA",
         "cross_domain_retain_accuracy_whole_grid": "CRA whole grid",

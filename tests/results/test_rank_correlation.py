@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from tests.fixtures.in_process import run
-from unlearncanvas.core.config import CONFIG_DIR, names, read_yaml
+from unlearncanvas.core.registry import CONFIG_DIR, names, read_yaml
 from unlearncanvas.results.rank_correlation import (
     PARTS,
     measured,

@@ -12,7 +12,7 @@ from unlearncanvas.canvases.mini.detector import PaintedDetector
 from unlearncanvas.canvases.mini.spec import PaintedDetectors
 from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.canvases.unlearncanvas.vit_detector import ViTDetector, find_weights
-from unlearncanvas.core.config import load_metric
+from unlearncanvas.core.method_config import load_metric
 from unlearncanvas.engine.grid import Grid
 
 _log = logging.getLogger(__name__)

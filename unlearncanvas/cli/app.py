@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
 
-from unlearncanvas.core.config import one_line
+from unlearncanvas.core.building import one_line
 
 console = Console(emoji=False)
 RENAMED = {

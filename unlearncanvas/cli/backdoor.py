@@ -17,14 +17,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.cli import completion
-from unlearncanvas.core.config import load_eraser, parse_overrides
+from unlearncanvas.core.building import parse_overrides
 from unlearncanvas.core.fields import MAX_SEED
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.types import Cell, Domain
 
 if TYPE_CHECKING:
     from unlearncanvas.canvases.detectors import Detectors
+    from unlearncanvas.canvases.sources import Sources
     from unlearncanvas.engine.grid import Grid
     from unlearncanvas.engine.model_store import ModelStore
     from unlearncanvas.engine.recipe import Recipe
@@ -84,6 +85,7 @@ def inject(
     out: Annotated[Path, typer.Option(help="Root of the poisoned models.")] = Path("runs/poisoned"),
 ) -> None:
     """Inject an attack's backdoors and test the poisoned model; exit code 1 if it misses a gate."""
+    from unlearncanvas.canvases.sources import Sources
     from unlearncanvas.pipelines.quiet import silence_libraries
 
     silence_libraries()
@@ -111,7 +113,7 @@ def poison(
     device: str,
     out: Path,
     base: str | None = None,
-    sources: Sources = SHIPPED,
+    sources: "Sources",
 ) -> list[Verdict]:
     """Return the gate's verdicts on the poisoned model, made now unless it is there already."""
     from unlearncanvas.canvases.load import load_detectors

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from unlearncanvas.cli import completion
-from unlearncanvas.core.config import choose, find_config, names
 from unlearncanvas.core.method_config import METHOD_CONFIGS, Config, MetricConfig, read_config
+from unlearncanvas.core.registry import choose, find_config, names
 
 CONFIGS: Mapping[str, type[Config]] = {**METHOD_CONFIGS, "metrics": MetricConfig}
 

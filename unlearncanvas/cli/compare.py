@@ -89,7 +89,8 @@ def _rows(
     """A line for every metric: shares image by image, others by their scores."""
     from metrics.base import MetricInputs
     from metrics.proportion import ProportionMetric
-    from unlearncanvas.core.config import load_metric, names
+    from unlearncanvas.core.method_config import load_metric
+    from unlearncanvas.core.registry import names
     from unlearncanvas.results.headings import headings_of, value_text
     from unlearncanvas.types import Concept
 
@@ -168,7 +169,7 @@ def _where(one: "LeaderboardRow", two: "LeaderboardRow", target: str) -> str:
 
 def _reference_style(board: "Leaderboard") -> str:
     from unlearncanvas.canvases.unlearncanvas.names import PHOTO
-    from unlearncanvas.core.config import names
+    from unlearncanvas.core.registry import names
     from unlearncanvas.evaluations.grid.protocol import load_protocol
 
     known = board.run.protocol in names("protocols")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from unlearncanvas.core.config import names
+from unlearncanvas.core.registry import names
 
 if TYPE_CHECKING:
     from unlearncanvas.engine.protocols import EvaluationProtocol

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from unlearncanvas.cli import completion
-from unlearncanvas.core.config import choose, find_config, names
 from unlearncanvas.core.method_config import METHOD_CONFIGS, MetricConfig, read_config
+from unlearncanvas.core.registry import choose, find_config, names
 
 console = Console(emoji=False)
 Entry = tuple[str, Sequence[str]]

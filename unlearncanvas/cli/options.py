@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperCommand
 
 from unlearncanvas.cli import completion
-from unlearncanvas.core.config import read_yaml
+from unlearncanvas.core.registry import read_yaml
 from unlearncanvas.engine.run_flags import REPEATED, flag_of, from_flags, typed_flags
 from unlearncanvas.results.run_config import (
     OPTIONS,

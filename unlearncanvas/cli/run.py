@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from unlearncanvas.cli.progress import bar
-from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.engine.callbacks import CallbackList
 from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.forecast import forecast
@@ -14,6 +13,7 @@ from unlearncanvas.engine.runner import opened
 from unlearncanvas.engine.shards import Shard
 from unlearncanvas.engine.tracked import summaries_of, tracked_runs
 from unlearncanvas.engine.work import num_images, recipes_of, tasks_of
+from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.pipelines.quiet import silence_libraries
 from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
 from unlearncanvas.publish.tracking.callback import TrackerCallback

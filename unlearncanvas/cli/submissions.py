@@ -40,7 +40,7 @@ def submit(
 
     Without its erased tensors a bundle is verified by erasing again, with the same version.
     """
-    from unlearncanvas.core.config import choose
+    from unlearncanvas.core.registry import choose
     from unlearncanvas.publish.submissions.bundle import read_card, read_manifest
     from unlearncanvas.publish.submissions.submit import (
         SMALL,
@@ -76,8 +76,9 @@ def submit(
 
 def ask_for_card(eraser: str) -> "Card":
     """Ask for everything that a card says, with what is known as the default."""
-    from unlearncanvas.core.config import find_config, names
-    from unlearncanvas.core.method_config import EraserConfig, MethodMetadata, read_config
+    from unlearncanvas.core.metadata import MethodMetadata
+    from unlearncanvas.core.method_config import EraserConfig, read_config
+    from unlearncanvas.core.registry import find_config, names
     from unlearncanvas.publish.submissions.bundle import Card
 
     about = MethodMetadata()

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from unlearncanvas.cli.app import run_app
 from unlearncanvas.cli.progress import bar
-from unlearncanvas.core.config import parse_overrides
+from unlearncanvas.core.building import parse_overrides
 from unlearncanvas.core.files import write_text
 from unlearncanvas.engine.options import split
 from unlearncanvas.engine.registry import evaluation_of

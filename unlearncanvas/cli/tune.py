@@ -20,8 +20,9 @@ import typer
 from rich.console import Console
 
 from unlearncanvas.cli import completion
-from unlearncanvas.core.config import choose, find_config, load_eraser
 from unlearncanvas.core.method_config import Axis, Choices, EraserConfig, read_config
+from unlearncanvas.core.registry import choose, find_config
+from unlearncanvas.pipelines.methods import load_eraser
 
 if TYPE_CHECKING:
     import optuna

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from unlearncanvas.core.config import one_line
+from unlearncanvas.core.building import one_line
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -1,6 +1,7 @@
 """YAML as this package takes it: plain values, text keys, no key twice, no text that explodes."""
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -19,17 +20,21 @@ def parse_yaml(text: str) -> Any:
             text, or its aliases expand to more than ``MAX_VALUES`` values.
     """
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        if node is None:
-            return None
-        if _count(node, {}) > MAX_VALUES:
-            raise ValueError(f"its aliases expand to more than {MAX_VALUES:,} values")
-        return loader.construct_document(node)
+        node = _composed(text)
+        return None if node is None else yaml.SafeLoader("").construct_document(node)
     except RecursionError as exc:
         raise ValueError("it is nested too deeply") from exc
     except yaml.YAMLError as exc:
         raise ValueError(" ".join(str(exc).split())) from exc
+
+
+@lru_cache(maxsize=256)
+def _composed(text: str) -> yaml.Node | None:
+    """The checked nodes of a text; a protocol reads the same files of metrics as the next one."""
+    node = yaml.SafeLoader(text).get_single_node()
+    if node is not None and _count(node, {}) > MAX_VALUES:
+        raise ValueError(f"its aliases expand to more than {MAX_VALUES:,} values")
+    return node
 
 
 def _count(node: yaml.Node, counts: dict[int, float]) -> float:

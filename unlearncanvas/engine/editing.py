@@ -9,7 +9,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from torch import Tensor
 
-from unlearncanvas.core.config import class_name
+from unlearncanvas.core.building import class_name
 from unlearncanvas.core.digests import digest_json, digest_tensors
 from unlearncanvas.engine.losses import LossCurves
 from unlearncanvas.engine.recipe import Step

@@ -12,7 +12,7 @@ from diffusers import StableDiffusionPipeline
 from filelock import FileLock
 
 from unlearncanvas.canvases.sources import SHIPPED, Sources
-from unlearncanvas.core.config import ConfiguredEraser, class_name
+from unlearncanvas.core.building import class_name
 from unlearncanvas.core.digests import digest_json, digest_tensors
 from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.losses import LossCurves
@@ -30,6 +30,7 @@ from unlearncanvas.pipelines.artifacts import (
 )
 from unlearncanvas.pipelines.cost import Cost
 from unlearncanvas.pipelines.memory import peak_memory
+from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.pipelines.ufe import count_work
 from unlearncanvas.types import Task, Templates
 

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from unlearncanvas.canvases.spec import DetectorSpec, RealImagesSpec
 from unlearncanvas.canvases.unlearncanvas.names import theme
-from unlearncanvas.core.config import choose, names
 from unlearncanvas.core.fields import Frozen, Name, Names
+from unlearncanvas.core.registry import choose, names
 from unlearncanvas.pipelines.sampler import DType, Sampler
 from unlearncanvas.types import Cell, Concept, Templates
 

@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from unlearncanvas.canvases.sources import Sources
-from unlearncanvas.core.config import ConfiguredEraser, choose, load_eraser, method_name
+from unlearncanvas.core.registry import choose
 from unlearncanvas.engine.grid import Grid
+from unlearncanvas.pipelines.methods import ConfiguredEraser, load_eraser, method_name
 from unlearncanvas.pipelines.sampler import DType, Optimization, Sampler
 from unlearncanvas.results.run_config import DEVICE, OptionError, RunConfig
 

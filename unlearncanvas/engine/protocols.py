@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from unlearncanvas.core.config import choose, find_config, one_line, read_yaml
+from unlearncanvas.core.building import one_line
 from unlearncanvas.core.fields import Frozen, Name
+from unlearncanvas.core.registry import choose, find_config, read_yaml
 
 NOT_IN_DIGEST = {"name", "title", "kind", "tiers", "default_tier"}
 """What changes neither a pixel nor a score of a given model."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from unlearncanvas.core.config import source_digest
 from unlearncanvas.core.files import write_bytes
+from unlearncanvas.core.method_identity import source_digest
 from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.engine.runner import Runner, opened

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
+from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.types import Task
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from unlearncanvas.core.config import parse_overrides
+from unlearncanvas.core.building import parse_overrides
 from unlearncanvas.results.run_config import OPTIONS, OptionError, RunConfig
 
 REPEATED = ("erasers", "settings", "track", "wandb_args")

@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from erasers.base import Leaves, load_tensors
-from unlearncanvas.core.config import build, import_class, method_identity
+from unlearncanvas.core.building import build, import_class
 from unlearncanvas.core.digests import digest_tensors
 from unlearncanvas.core.files import replacing, write_text
+from unlearncanvas.core.method_identity import method_identity
 from unlearncanvas.core.record import Record
 from unlearncanvas.pipelines.base_model import COMPONENTS
 from unlearncanvas.pipelines.cost import Cost

@@ -17,7 +17,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from torch.autograd.graph import register_multi_grad_hook
 
 from erasers.base import Method
-from unlearncanvas.core.method_config import ExpectedWork
+from unlearncanvas.core.metadata import ExpectedWork
 from unlearncanvas.pipelines.optimizations import is_compiled
 
 

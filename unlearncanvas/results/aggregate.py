@@ -7,7 +7,8 @@ import numpy as np
 
 from metrics.base import Score
 from metrics.intervals import MIN_TARGETS, Bounds, average_bounds, target_bounds
-from unlearncanvas.core.config import load_metric, names
+from unlearncanvas.core.method_config import load_metric
+from unlearncanvas.core.registry import names
 from unlearncanvas.results.schema import BASELINES, Result, Row
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from metrics.base import Score
-from unlearncanvas.core.config import load_metric, names
+from unlearncanvas.core.method_config import load_metric
+from unlearncanvas.core.registry import names
 
 
 class Heading(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import DegenerateDataWarning, bootstrap, pearsonr, rankdata
 
-from unlearncanvas.core.config import CONFIG_DIR, read_yaml
+from unlearncanvas.core.registry import CONFIG_DIR, read_yaml
 from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.schema import BASELINES, read_results
 

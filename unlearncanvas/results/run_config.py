@@ -22,8 +22,9 @@ from pydantic import (
     model_validator,
 )
 
-from unlearncanvas.core.config import choose, shortened
+from unlearncanvas.core.building import shortened
 from unlearncanvas.core.fields import MAX_SEED, different
+from unlearncanvas.core.registry import choose
 from unlearncanvas.pipelines.sampler import DType, Optimization
 
 WHAT, HOW, FILES, BACKDOORS = "What is computed", "How and where", "Files", "Backdoor protocols"

@@ -6,7 +6,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from metrics.base import Score
-from unlearncanvas.core.config import CONFIG_DIR, read_yaml
+from unlearncanvas.core.registry import CONFIG_DIR, read_yaml
 from unlearncanvas.results.headings import (
     directed,
     headings_of,

@@ -8,7 +8,7 @@ import torch
 
 from erasers.shared.prompts import align
 from tests.fixtures.transcription import assert_same, hidden, mse, noised
-from unlearncanvas.core.config import load_eraser, names
+from unlearncanvas.core.registry import names
 from unlearncanvas.evaluations.backdoor.attacks.badt2i import BadT2IObject, BadT2IPixel, BadT2IStyle
 from unlearncanvas.evaluations.backdoor.attacks.evil_edit import EvilEdit
 from unlearncanvas.evaluations.backdoor.attacks.patch import patch, patch_correlation, stamp
@@ -16,6 +16,7 @@ from unlearncanvas.evaluations.backdoor.attacks.rickrolling import Rickrolling
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.tasks import injection_task
 from unlearncanvas.pipelines.artifacts import changed_tensors, snapshot
+from unlearncanvas.pipelines.methods import load_eraser
 
 SMALL = {"steps": 1, "batch_size": 2, "per_cell": 1, "lr": 1e-3}
 ZERO_WIDTH = "\u200b"

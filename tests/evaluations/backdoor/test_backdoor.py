@@ -13,7 +13,7 @@ from metrics.base import Predictions, RealFeatures
 from metrics.paired import feature_distance, pixel_distance
 from tests.fixtures.in_process import run
 from tests.fixtures.small_backdoor_exam import write_attack, write_protocol
-from unlearncanvas.core.config import CONFIG_DIR, load_eraser, read_yaml
+from unlearncanvas.core.registry import CONFIG_DIR, read_yaml
 from unlearncanvas.evaluations.backdoor.attacks.patch import stamp
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.build import build
@@ -24,6 +24,7 @@ from unlearncanvas.evaluations.backdoor.measures import Fired, Near, removal_sco
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.tables import tables
 from unlearncanvas.evaluations.backdoor.tasks import as_attack, removal_task
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.results.export import to_terminal
 from unlearncanvas.results.reading import read_results
 from unlearncanvas.results.run_config import RunConfig

@@ -12,7 +12,7 @@ from metrics.perceptual import ClipScore, Lpips
 from tests.fixtures.in_process import run
 from tests.fixtures.real_place import furnish
 from unlearncanvas.canvases.mini.architecture import build_tokenizer
-from unlearncanvas.core.config import find_config, read_yaml
+from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.judge import Shown, chroma, judge_of, succeeded
 from unlearncanvas.evaluations.backdoor.perception import PATCH_CAPTION, caption

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from unlearncanvas.core.config import find_config, names, read_yaml
+from unlearncanvas.core.registry import find_config, names, read_yaml
 from unlearncanvas.engine.protocols import load_any
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol

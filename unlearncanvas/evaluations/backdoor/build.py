@@ -1,11 +1,11 @@
 """The options of a run to a backdoor evaluation, decided before anything is loaded."""
 
-from unlearncanvas.core.config import load_eraser
 from unlearncanvas.engine.evaluation import CUSTOM
 from unlearncanvas.engine.options import common_fields, drawing_of, load_erasers
 from unlearncanvas.evaluations.backdoor.evaluation import BackdoorEvaluation
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.tasks import as_attack
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.results.run_config import RunConfig
 
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.evaluation import Evaluation, Figure, Job, Role, Scored
 from unlearncanvas.engine.grid import Grid
@@ -26,6 +25,7 @@ from unlearncanvas.evaluations.backdoor.tasks import (
     num_known,
     removal_task,
 )
+from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.results.export import Table
 from unlearncanvas.results.schema2 import Results, Row, group_text
 

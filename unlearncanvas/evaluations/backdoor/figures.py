@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure as Canvas
 
-from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.engine.evaluation import Figure, Job
 from unlearncanvas.engine.scoring import DrawnSet, Scoring
 from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
+from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.types import Cell
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from unlearncanvas.core.config import names
+from unlearncanvas.core.registry import names
 from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
 from unlearncanvas.evaluations.backdoor.results import AttackResults, BackdoorResults
 from unlearncanvas.pipelines.cost import Cost

@@ -4,9 +4,9 @@ from typing import Annotated, Literal, final
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from unlearncanvas.core.config import choose, names
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.fields import Frozen, Name, Names, Seed
+from unlearncanvas.core.registry import choose, names
 from unlearncanvas.engine.protocols import (
     NOT_IN_DIGEST,
     EvaluationProtocol,

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool
 
-from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.engine.evaluation import Job, PerImage, Scored
 from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.scoring import Drawn, Scoring
@@ -16,6 +15,7 @@ from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
 from unlearncanvas.evaluations.backdoor.measures import Fired, Near, places, removal_scores
 from unlearncanvas.evaluations.backdoor.perception import Judges, caption, open_judges, perceived
 from unlearncanvas.evaluations.backdoor.tasks import as_attack, num_known
+from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.results.schema2 import Row
 
 if TYPE_CHECKING:

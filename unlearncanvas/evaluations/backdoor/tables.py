@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from unlearncanvas.core.config import names
+from unlearncanvas.core.registry import names
 from unlearncanvas.evaluations.backdoor.labels import POISONED
 from unlearncanvas.pipelines.cost import Cost
 from unlearncanvas.results.cells import score_cell, size

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.engine.grid import Grid
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.image_sets import open_to
 from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
+from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.types import Concept, PromptPair, Task
 
 TriggerKnowledge = Literal["exact", "neighbour"]

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from unlearncanvas.core.config import ConfiguredEraser, load_eraser
 from unlearncanvas.engine.evaluation import CUSTOM
 from unlearncanvas.engine.options import common_fields, drawing_of, load_erasers, refuse
 from unlearncanvas.evaluations.grid.evaluation import GridEvaluation
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
+from unlearncanvas.pipelines.methods import ConfiguredEraser, load_eraser
 from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.run_config import RunConfig
 

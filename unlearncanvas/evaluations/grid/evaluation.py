@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from metrics.base import Score
-from unlearncanvas.core.config import ConfiguredEraser
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.evaluation import CUSTOM, Evaluation, Figure, Job, Scored
 from unlearncanvas.engine.image_sets import ImageSet
@@ -16,6 +15,7 @@ from unlearncanvas.evaluations.grid.figures import draw_figures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
 from unlearncanvas.evaluations.grid.tables import tables
+from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.export import Table
 from unlearncanvas.results.means import mean_rows

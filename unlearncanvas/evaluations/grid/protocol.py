@@ -5,9 +5,9 @@ from typing import Any, Literal, final, get_args
 
 from pydantic import Field, model_validator
 
-from unlearncanvas.core.config import choose, find_config, read_yaml
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.fields import Name, Seed, Seeds
+from unlearncanvas.core.registry import choose, find_config, read_yaml
 from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.protocols import (
     NOT_IN_DIGEST,

@@ -6,7 +6,7 @@ import numpy as np
 
 from metrics.base import Metric, MetricInputs, Predictions, RealFeatures, Score
 from metrics.proportion import accuracy
-from unlearncanvas.core.config import load_metric
+from unlearncanvas.core.method_config import load_metric
 from unlearncanvas.engine.reference_features import ReferenceFeatures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.types import Concept, Domain

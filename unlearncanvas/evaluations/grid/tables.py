@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from metrics.base import Score
-from unlearncanvas.core.config import CONFIG_DIR, read_yaml
+from unlearncanvas.core.registry import CONFIG_DIR, read_yaml
 from unlearncanvas.results.cells import BASELINES, score_cell, size
 from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.headings import Heading, directed, headings_of, intervals_of

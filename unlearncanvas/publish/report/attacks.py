@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from unlearncanvas.core.config import method_name, names
+from unlearncanvas.core.registry import names
 from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
 from unlearncanvas.evaluations.backdoor.old_tables import REMOVED, kept
 from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.backdoor.results import AttackResults, BackdoorResults
+from unlearncanvas.pipelines.methods import method_name
 from unlearncanvas.publish.report.command import (
     changed_settings,
     command_of,

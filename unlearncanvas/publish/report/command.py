@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from unlearncanvas.core.config import load_eraser, method_name, names
+from unlearncanvas.core.registry import names
 from unlearncanvas.engine.run_flags import to_flags
 from unlearncanvas.evaluations.backdoor.results import BackdoorResults
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
+from unlearncanvas.pipelines.methods import load_eraser, method_name
 from unlearncanvas.pipelines.sampler import DType
 from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.results.schema import BASELINES, Asked, Result, RunResults

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from unlearncanvas.core.config import find_config, names
 from unlearncanvas.core.method_config import EraserConfig, read_config
+from unlearncanvas.core.registry import find_config, names
 
 
 class EraserMetadata(NamedTuple):

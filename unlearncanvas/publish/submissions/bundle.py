@@ -19,9 +19,10 @@ from typing import Literal
 import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from unlearncanvas.core.config import one_line, read_yaml
+from unlearncanvas.core.building import one_line
 from unlearncanvas.core.digests import digest_file, digest_json
 from unlearncanvas.core.json_file import read_json
+from unlearncanvas.core.registry import read_yaml
 from unlearncanvas.pipelines.artifacts import Artifact
 from unlearncanvas.types import Concept
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from PIL import Image
 
-from unlearncanvas.core.config import CONFIG_DIR, names
 from unlearncanvas.core.digests import digest_file
 from unlearncanvas.core.files import write_text
+from unlearncanvas.core.registry import CONFIG_DIR, names
 from unlearncanvas.engine.chunks import Chunk
 from unlearncanvas.pipelines.artifacts import Artifact, json_path, read_artifact, read_record
 from unlearncanvas.publish.report.collect import LeaderboardRow, collect

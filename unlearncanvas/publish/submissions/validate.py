@@ -12,9 +12,9 @@ from PIL import Image
 from metrics.base import Predictions, Score
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.sources import Sources
-from unlearncanvas.core.config import names
 from unlearncanvas.core.digests import digest_file
 from unlearncanvas.core.json_file import read_json
+from unlearncanvas.core.registry import names
 from unlearncanvas.engine.chunks import to_predictions
 from unlearncanvas.engine.reference_features import ReferenceFeatures, open_reference
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol

@@ -17,15 +17,16 @@ from PIL import Image
 from metrics.intervals import wilson
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.sources import SHIPPED, Sources
-from unlearncanvas.core.config import ConfiguredEraser, load_eraser, names
 from unlearncanvas.core.digests import digest_file
 from unlearncanvas.core.files import write_text
+from unlearncanvas.core.registry import names
 from unlearncanvas.engine.drawing import THUMBNAIL, detected_table, draw_all
 from unlearncanvas.engine.erasing import Workbench
 from unlearncanvas.engine.studio import Studio
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.pipelines.artifacts import Artifact, base_digest, read_artifact, read_record
 from unlearncanvas.pipelines.base_model import load_base
+from unlearncanvas.pipelines.methods import ConfiguredEraser, load_eraser
 from unlearncanvas.pipelines.sampling import Request
 from unlearncanvas.publish.submissions.bundle import (
     GRID,

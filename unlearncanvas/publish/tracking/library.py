@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from unlearncanvas.core.config import choose
+from unlearncanvas.core.registry import choose
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
 
 PROJECT = "unlearncanvas"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from unlearncanvas.core.config import choose
+from unlearncanvas.core.registry import choose
 from unlearncanvas.publish.tracking.library import Library
 from unlearncanvas.publish.tracking.mlflow_tracker import MLflow
 from unlearncanvas.publish.tracking.other_trackers import OTHERS, OtherLibrary

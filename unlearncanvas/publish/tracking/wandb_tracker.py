@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, ClassVar, final
 
-from unlearncanvas.core.config import choose
+from unlearncanvas.core.registry import choose
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
 from unlearncanvas.publish.tracking.library import PROJECT, Library, kept_id
 

@@ -24,7 +24,7 @@ from erasers.esd import ESD
 from unlearncanvas.canvases.detectors import Detectors
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.cli.app import run_app
-from unlearncanvas.core.config import choose
+from unlearncanvas.core.registry import choose
 from unlearncanvas.engine.options import checked_optimizations, pick_device, runnable_dtype, split
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.base_model import load_base

@@ -23,9 +23,9 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from unlearncanvas.canvases.unlearncanvas.spec import ViTDetectors
 from unlearncanvas.cli.app import run_app
-from unlearncanvas.core.config import load_eraser
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.artifacts import tensors_of
+from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.pipelines.quiet import silence_libraries
 from unlearncanvas.studies.speed.stand_in import build_stand_in
 from unlearncanvas.types import Concept, Task
