@@ -1,27 +1,28 @@
 """The exam for concept unlearning in text-to-image diffusion models."""
 
 import sys
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unlearncanvas.api import evaluate as evaluate
+    from unlearncanvas.api import list_erasers as list_erasers
     from unlearncanvas.pipelines.artifacts import load_erased as load_erased
 
-__all__ = ["evaluate", "load_erased"]
+__all__ = ["evaluate", "list_erasers", "load_erased"]
+_HOMES = {
+    "evaluate": "unlearncanvas.api",
+    "list_erasers": "unlearncanvas.api",
+    "load_erased": "unlearncanvas.pipelines.artifacts",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Import what is public when it is asked for; the package itself imports nothing heavy."""
-    if name == "load_erased":
-        from unlearncanvas.pipelines.artifacts import load_erased
-
-        return load_erased
-    if name == "evaluate":
-        from unlearncanvas.api import evaluate
-
-        return evaluate
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'unlearncanvas' has no attribute {name!r}")
 
 

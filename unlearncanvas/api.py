@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from unlearncanvas.core.registry import names
 from unlearncanvas.results.run_config import read_options
 
 if TYPE_CHECKING:
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
 
 COMMAND_ONLY = ("shard", "ray", "track", "wandb", "wandb_args", "dry_run")
 """Options of the command line that this process has no use for."""
+
+
+def list_erasers() -> list[str]:
+    """Return the names of the registered erasers, the baselines ``none`` and ``noise`` too."""
+    return names("erasers")
 
 
 def evaluate(erasers: str | Sequence[str], **options: Any) -> "Results":

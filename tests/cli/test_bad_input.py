@@ -58,7 +58,6 @@ def refused(module, *arguments):
         (["--known-fraction", "0.5"], "--known-fraction goes with a backdoor protocol only"),
         (["--trigger-knowledge", "neighbour"], "--trigger-knowledge goes with a backdoor"),
         (["--known-fraction", "nan"], "--known-fraction takes a number in (0, 1], got 'nan'"),
-        (["--protocol", "backdoor", "--seeds", "1"], "--seeds does not go with the backdoor"),
         (["--protocol", "backdoor", "--targets", ","], "--targets takes names separated by"),
         (["--tier", ""], "--tier takes a tier of the protocol, got ''"),
         (["--model", ""], "--model takes minicanvas, a diffusers folder"),

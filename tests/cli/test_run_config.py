@@ -224,6 +224,13 @@ def test_a_results_file_replays_its_run(tmp_path):
     assert found.config == json.loads(path.read_text())["config"]
 
 
+def test_the_package_holds_what_it_names():
+    assert {"esd", "uce", "none", "noise"} < set(unlearncanvas.list_erasers())
+    assert all(callable(getattr(unlearncanvas, name)) for name in unlearncanvas.__all__)
+    with pytest.raises(AttributeError, match="'unlearncanvas' has no attribute 'evalute'"):
+        unlearncanvas.evalute  # noqa: B018
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
