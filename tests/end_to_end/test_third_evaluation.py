@@ -1,0 +1,101 @@
+"""A third evaluation in one folder outside the package, with one protocol file: all of it works.
+
+Nothing in the package names it; see ``tests/fixtures/bare_names``.
+"""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.fixtures.in_process import run
+from tests.fixtures.small_exam import numbers, write_protocol
+from unlearncanvas.results.reading import read_results
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
+ERASERS = ["--eraser", "esd", "--eraser", "uce"]
+FAST = [f"esd.{key}={value}" for key, value in
+        {"steps": 2, "batch_size": 1, "num_inference_steps": 2}.items()]  # fmt: skip
+
+
+def write(folder):
+    rules = {
+        "kind": "tests.fixtures.bare_names", "name": "bare", "title": "Bare names",
+        "grid": str(write_protocol(folder)), "targets": ["Mosaic", "Neon Lines"],
+        "seeds": [11, 12], "erase_seed": 0, "default_tier": "quick",
+        "tiers": {"quick": {"num_targets": 2}, "smoke": {"num_targets": 1}},
+    }  # fmt: skip
+    path = folder / "bare.yaml"
+    path.write_text(yaml.safe_dump(rules))
+    return path
+
+
+def bench(protocol, out, *options):
+    settings = [part for setting in FAST for part in ("--set", setting)]
+    return run(
+        "unlearncanvas.bench", "--protocol", str(protocol), "--out", str(out), "--device", "cpu",
+        *ERASERS, *settings, *options,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("third")
+    protocol = write(folder)
+    done = bench(protocol, folder / "runs")
+    assert done.returncode == 0, done.stderr
+    return protocol, folder / "runs", done.stdout
+
+
+def test_nothing_else_knows_of_it():
+    found = subprocess.run(
+        ["git", "grep", "-lE", "bare_names|BareNames"], cwd=ROOT, capture_output=True, text=True,
+        check=True,
+    ).stdout.splitlines()  # fmt: skip
+    own = ("tests/fixtures/bare_names/", "tests/end_to_end/test_third_evaluation.py")
+    assert found
+    assert all(path.startswith(own) for path in found), found
+
+
+def test_it_is_listed_and_forecast(finished, tmp_path):
+    protocol, _, _ = finished
+    listed = run("unlearncanvas.cli.main", "ls", "targets", "--protocol", str(protocol))
+    assert listed.returncode == 0, listed.stderr
+    assert "Neon Lines" in listed.stdout
+    assert "by its bare name" in listed.stdout
+    said = bench(protocol, tmp_path, "--dry-run")
+    assert said.returncode == 0, said.stderr
+    assert "24 images" in said.stdout  # 2 objects x 2 seeds x 2 targets x 3 models
+    assert "time:" in said.stdout
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_it_runs_and_its_rows_are_compared(finished):
+    _, out, printed = finished
+    assert "Asked by name alone" in printed
+    results = read_results(next(out.rglob("results.json")))
+    assert results.evaluation == "tests.fixtures.bare_names"
+    assert [row.label for row in results.rows] == ["base model"] * 2 + ["esd"] * 2 + ["uce"] * 2
+    assert [(pair.first, pair.second) for pair in results.comparisons] == [("esd", "uce")] * 2
+    assert len(results.pictures) == 4
+
+
+def test_it_resumes(finished):
+    protocol, out, _ = finished
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    assert len(before) == 12
+    again = bench(protocol, out)
+    assert again.returncode == 0, again.stderr
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == before
+
+
+def test_its_shards_are_the_whole(finished, tmp_path):
+    protocol, out, _ = finished
+    for index in range(2):
+        done = bench(protocol, tmp_path, "--shard", f"{index}/2")
+        assert done.returncode == 0, done.stderr
+        assert "its 6 of 12 chunks are drawn" in " ".join(done.stdout.split())
+    assert bench(protocol, tmp_path).returncode == 0
+    assert numbers(tmp_path) == numbers(out)
