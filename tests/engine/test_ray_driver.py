@@ -10,27 +10,17 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
-from unlearncanvas.engine.ray_cluster import Driver, Work, _exam_of
-from unlearncanvas.evaluations.grid.exam import Exam
 
 from tests.fixtures import small_backdoor_exam
 from tests.fixtures.small_exam import numbers, write_protocol
 from unlearncanvas.cli.app import with_default
-<<<<<<< HEAD:tests/engine/test_ray_cluster.py
-from unlearncanvas.core.building import parse_overrides
 from unlearncanvas.core.registry import find_config, read_yaml
-from unlearncanvas.engine.callbacks import NullCallback
-from unlearncanvas.engine.options import make_plan
-from unlearncanvas.results.run_config import RunConfig
-=======
-from unlearncanvas.core.config import find_config, read_yaml
 from unlearncanvas.engine.callbacks import NullCallback
 from unlearncanvas.engine.ray_driver import Driver, Work
 from unlearncanvas.engine.ray_worker import runner_of
 from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.engine.runner import opened
 from unlearncanvas.results.run_config import read_options
->>>>>>> 8db4979 (Ray: grid and backdoor on two nodes, one of them killed, equal to one process):tests/engine/test_ray_driver.py
 
 pytest.importorskip("ray")
 quiet = pytest.mark.filterwarnings("ignore::Warning")  # Ray's own, many
