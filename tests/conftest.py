@@ -108,7 +108,7 @@ def task(tiny_base):
     return build_task(tiny_base)
 
 
-def build_room(folder):
+def build_training_images(folder):
     """The mini protocol cut down to six cells and two steps, at the tiny pipeline's size."""
     rules = load_protocol("mini")
     sampler = rules.sampler.model_copy(
@@ -125,19 +125,21 @@ def build_room(folder):
 
 
 @pytest.fixture
-def room(tmp_path):
-    return build_room(tmp_path)
+def training_images(tmp_path):
+    return build_training_images(tmp_path)
 
 
 class Bench:
     """A model store on the tiny pipeline, whose artifacts lie where a test says."""
 
-    def __init__(self, base, room, sampler=None):
-        editing = Editing(base="tiny", device=torch.device("cpu"), dtype=torch.float32, images=room)
+    def __init__(self, base, training_images, sampler=None):
+        editing = Editing(
+            base="tiny", device=torch.device("cpu"), dtype=torch.float32, images=training_images
+        )
         self.store = ModelStore(
             load=lambda: copy.deepcopy(base),
             editing=editing,
-            sampler=sampler or room.protocol.sampler,
+            sampler=sampler or training_images.protocol.sampler,
             folder=lambda recipe: Path(recipe.last.name if recipe.steps else "base"),
         )
 
@@ -156,5 +158,5 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tiny_base, room):
-    return Bench(tiny_base, room)
+def bench(tiny_base, training_images):
+    return Bench(tiny_base, training_images)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.fixtures.small_exam import bench, environment, write_protocol
+from tests.fixtures.small_grid import bench, environment, write_protocol
 from unlearncanvas.canvases.unlearncanvas.image_folder import (
     find_images,
     official_name,

@@ -18,7 +18,7 @@ UNUSED = (
     "Blue Blooming", "Crypto Punks", "Dreamweave", "Foliage Patchwork", "Impasto", "Palette Knife",
     "Pointillism", "Rainwash", "Realistic Watercolor", "Techno",
 )  # fmt: skip
-"""The ten of the dataset's 60 styles that the exam leaves out."""
+"""The ten of the dataset's 60 styles that the protocol leaves out."""
 CELLS = [
     Cell(style=style, object=obj) for style in ("Photo", "Van Gogh") for obj in ("Cats", "Sea")
 ]

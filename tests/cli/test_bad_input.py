@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from erasers.esd import ESD
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import write_protocol
+from tests.fixtures.small_grid import write_protocol
 from unlearncanvas.core.building import build, import_class
 from unlearncanvas.core.method_config import MetricConfig, read_config
 from unlearncanvas.core.registry import find_config, names, read_yaml

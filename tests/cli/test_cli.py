@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import bench, command, environment, write_protocol
+from tests.fixtures.small_grid import bench, command, environment, write_protocol
 
 SMOKE = ("--tier", "smoke")
 

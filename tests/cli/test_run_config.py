@@ -10,7 +10,7 @@ import unlearncanvas
 from erasers.base import Eraser
 from tests.fixtures.arguments import from_arguments
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import ESD_SETTINGS, numbers, write_protocol
+from tests.fixtures.small_grid import ESD_SETTINGS, numbers, write_protocol
 from unlearncanvas.cli.app import with_new_names
 from unlearncanvas.engine.options import load_erasers
 from unlearncanvas.engine.registry import evaluation_of

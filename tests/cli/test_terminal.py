@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import environment, write_protocol
+from tests.fixtures.small_grid import environment, write_protocol
 from unlearncanvas.core.registry import find_config, read_yaml
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.small_exam import environment
+from tests.fixtures.small_grid import environment
 
 MINE = """
 from dataclasses import dataclass

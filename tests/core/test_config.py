@@ -24,7 +24,7 @@ EVIL_EDIT = "unlearncanvas.evaluations.backdoor.attacks.evil_edit:EvilEdit"
 @final
 @dataclass(frozen=True, kw_only=True)
 class ThirdParty(Eraser):
-    """Somebody else's eraser."""
+    """An eraser from outside the package."""
 
     strength: float = 1.0
 
@@ -157,7 +157,7 @@ def test_a_registered_method_is_its_name_its_settings_and_its_version():
 
 
 def test_what_the_registry_does_not_have_is_keyed_by_its_class(tmp_path):
-    """The name of somebody's file says nothing: it may hold another class tomorrow."""
+    """A file from outside is keyed by its bytes: its name may hold another class tomorrow."""
     (tmp_path / "esd.yaml").write_text("class: erasers.none.NoErasure\n")
     other = load_eraser(str(tmp_path / "esd.yaml"), preset=None)
     assert other.identity == {"method": "erasers.none.NoErasure", "settings": {}, "version": 1}

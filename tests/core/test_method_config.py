@@ -103,9 +103,9 @@ def test_what_a_config_says_is_true_of_the_class(kind, name):
         assert work.std == pytest.approx(eraser.planned_ufe_std(), abs=0.1)
 
 
-def test_what_a_config_says_of_the_work_is_what_a_run_takes(pipe, room, task):
+def test_what_a_config_says_of_the_work_is_what_a_run_takes(pipe, training_images, task):
     ga = load_eraser("ga", preset="mini").eraser
-    supplied = room.fulfil(pipe, ga, task)
+    supplied = training_images.fulfil(pipe, ga, task)
     with count_work(pipe) as work:
         ga.erase(pipe, supplied)
     pixels = next(iter(supplied.images.values())).pixels

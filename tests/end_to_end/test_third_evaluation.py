@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import numbers, write_protocol
+from tests.fixtures.small_grid import numbers, write_protocol
 from unlearncanvas.results.reading import read_results
 
 pytestmark = pytest.mark.slow

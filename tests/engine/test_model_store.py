@@ -31,16 +31,16 @@ def stored(bench, task, tmp_path):
 
 
 @pytest.fixture
-def store_of(tiny_base, room):
+def store_of(tiny_base, training_images):
     """Open a store that draws with some optimizations; returns it and how it draws."""
 
     def open_store(*optimizations, dtype="float32"):
         changes = {"optimizations": optimizations, "dtype": dtype}
-        sampler = room.protocol.sampler.model_copy(update=changes)
-        bench = Bench(tiny_base, room, sampler)
+        sampler = training_images.protocol.sampler.model_copy(update=changes)
+        bench = Bench(tiny_base, training_images, sampler)
 
         def draw(recipe):
-            rules = room.protocol
+            rules = training_images.protocol
             asked = [Request(cell=cell, seed=1, prompt=rules.ask(cell)) for cell in rules.cells()]
             with bench.store.lend(recipe) as lent:
                 images = draw_batch(lent.pipe, asked, sampler).astype(int)

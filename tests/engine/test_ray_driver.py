@@ -11,8 +11,8 @@ import psutil
 import pytest
 import torch
 
-from tests.fixtures import small_backdoor_exam
-from tests.fixtures.small_exam import numbers, write_protocol
+from tests.fixtures import small_backdoor
+from tests.fixtures.small_grid import numbers, write_protocol
 from unlearncanvas.cli.app import with_default
 from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.engine.callbacks import NullCallback
@@ -90,7 +90,7 @@ def test_what_fails_three_times_is_named_and_the_rest_goes_on(cluster, driver, t
     one = driver(found, address=cluster[0].address)
     (line,) = one.run()
     assert line.startswith("failsoncats object:Cat: failed 3 times: ")
-    assert "nobody forgets a cat" in line
+    assert "cats are not forgotten" in line
     assert caplog.text.count("failed and runs again") == 2
     drawn = tmp_path.glob("runs/small/failsoncats-*/style-Mosaic-seed0/grid/*.parquet")
     assert len(list(drawn)) == 2
@@ -125,11 +125,11 @@ def small_grid(folder, out):
 
 def small_backdoor(folder, out):
     """An injection and two removals: three edits, two of which build on the first."""
-    protocol = small_backdoor_exam.write_protocol(folder)
+    protocol = small_backdoor.write_protocol(folder)
     slow = read_yaml(folder / "small.yaml")
     slow["sampler"]["num_inference_steps"] = 20
-    small_backdoor_exam.rewrite(folder / "small.yaml", slow)
-    attack = small_backdoor_exam.write_attack(folder)
+    small_backdoor.rewrite(folder / "small.yaml", slow)
+    attack = small_backdoor.write_attack(folder)
     settings = {"skd.steps": 2, "skd.batch_size": 2}
     found = evaluation(
         protocol, out, ["t2ishield-edit", "skd"], targets=str(attack), settings=settings

@@ -30,8 +30,8 @@ class Counted(RealImageSource):
 
 
 @pytest.fixture
-def room(tmp_path):
-    """Rooms that share a cache and know nothing of one another."""
+def reference(tmp_path):
+    """References that share a cache and no state."""
     rules = load_protocol("mini").model_copy(
         update={"styles": ("Photo", "Mosaic"), "objects": ("Cat", "Sun")}
     )
@@ -42,9 +42,9 @@ def room(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "no digest"])
-def test_a_damaged_cache_is_made_again(room, tmp_path, damage, caplog):
-    first = room().real(2)
-    again = room()
+def test_a_damaged_cache_is_made_again(reference, tmp_path, damage, caplog):
+    first = reference().real(2)
+    again = reference()
     (kept,) = tmp_path.glob("*.npz")
     data = bytearray(kept.read_bytes())
     if damage == "truncate":
@@ -61,9 +61,9 @@ def test_a_damaged_cache_is_made_again(room, tmp_path, damage, caplog):
         np.testing.assert_array_equal(found.features[name], values)
 
 
-def test_two_at_once_compute_it_once(room):
-    rooms = [room(), room()]
+def test_two_at_once_compute_it_once(reference):
+    references = [reference(), reference()]
     with ThreadPoolExecutor() as pool:
-        one, two = pool.map(lambda item: item.real(2), rooms)
-    assert rooms[0].source.reads == [8]
+        one, two = pool.map(lambda item: item.real(2), references)
+    assert references[0].source.reads == [8]
     np.testing.assert_array_equal(one.features["detectors"], two.features["detectors"])

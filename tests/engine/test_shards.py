@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.fixtures.small_exam import bench, command, environment, numbers, write_protocol
+from tests.fixtures.small_grid import bench, command, environment, numbers, write_protocol
 from unlearncanvas.engine.shards import Shard
 
 

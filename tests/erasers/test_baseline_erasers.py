@@ -11,10 +11,10 @@ from tests.fixtures.transcription import assert_same, hidden, mse, noised
 
 
 @pytest.mark.parametrize(("eraser", "name", "sign"), [(GA, "forget", -1), (FT, "retain", 1)])
-def test_first_step_is_adam_on_the_denoising_loss(room, pipe, task, eraser, name, sign):
+def test_first_step_is_adam_on_the_denoising_loss(training_images, pipe, task, eraser, name, sign):
     settings = eraser(steps=1, lr=1e-3, batch_size=2, forget_per_cell=1, retain_per_cell=1)
     reference = copy.deepcopy(pipe)
-    supplied = room.fulfil(pipe, settings, task)
+    supplied = training_images.fulfil(pipe, settings, task)
     settings.erase(pipe, supplied)
 
     gallery, generator = supplied.images[name], torch.Generator().manual_seed(task.seed)
@@ -30,9 +30,9 @@ def test_first_step_is_adam_on_the_denoising_loss(room, pipe, task, eraser, name
 
 
 @pytest.mark.parametrize("eraser", [GA, FT])
-def test_the_loss_goes_where_it_should(room, pipe, task, eraser):
+def test_the_loss_goes_where_it_should(training_images, pipe, task, eraser):
     settings = eraser(steps=20, lr=1e-3, batch_size=4, forget_per_cell=1, retain_per_cell=1)
-    supplied, before = room.fulfil(pipe, settings, task), copy.deepcopy(pipe)
+    supplied, before = training_images.fulfil(pipe, settings, task), copy.deepcopy(pipe)
     settings.erase(pipe, supplied)
     (gallery,) = supplied.images.values()
     text = hidden(pipe, *gallery.prompts)

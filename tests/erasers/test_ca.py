@@ -17,10 +17,10 @@ SMALL = {"num_images": 4, "image_steps": 2, "image_guidance": 1.0, "steps": 1, "
 @pytest.mark.parametrize(
     ("loss", "prior"), [("model", 0.0), ("noise", 0.0), ("model", 0.7), ("noise", 0.7)]
 )
-def test_first_step_is_the_papers(room, pipe, task, loss, prior):
+def test_first_step_is_the_papers(training_images, pipe, task, loss, prior):
     eraser = CA(**SMALL, loss=loss, prior_weight=prior, lr=1e-2, weight_decay=0.0)
     reference = copy.deepcopy(pipe)
-    supplied = room.fulfil(pipe, eraser, task)
+    supplied = training_images.fulfil(pipe, eraser, task)
     eraser.erase(pipe, supplied)
 
     gallery, generator = supplied.images["anchor"], torch.Generator().manual_seed(task.seed)
@@ -53,9 +53,9 @@ def test_a_trigger_is_taught_to_give_what_its_clean_prompt_gives(task):
     assert eraser.target_prompts(replace(aimed, images={"anchor": drawn})) == [wanted]
 
 
-def test_training_brings_the_targets_answer_to_the_anchors(room, pipe, task):
+def test_training_brings_the_targets_answer_to_the_anchors(training_images, pipe, task):
     eraser = CA(**{**SMALL, "steps": 40, "batch_size": 4}, lr=1e-3)
-    supplied, before = room.fulfil(pipe, eraser, task), copy.deepcopy(pipe)
+    supplied, before = training_images.fulfil(pipe, eraser, task), copy.deepcopy(pipe)
     eraser.erase(pipe, supplied)
     gallery = supplied.images["anchor"]
     x_t, t, _ = noised(pipe, gallery.pixels, torch.Generator().manual_seed(7))
@@ -69,7 +69,7 @@ def test_training_brings_the_targets_answer_to_the_anchors(room, pipe, task):
     assert new < 0.8 * old
 
 
-def test_the_released_object_run_anchors_on_the_target_itself(room, pipe):
+def test_the_released_object_run_anchors_on_the_target_itself(training_images, pipe):
     cat, sun = Concept(kind="object", name="Cat"), Concept(kind="object", name="Sun")
     task = Task(targets=(cat,), anchor=sun, retain=(sun, Concept(kind="style", name="Mosaic")))
     released, ours = CA(**SMALL, as_released=True), CA(**SMALL)
@@ -79,14 +79,14 @@ def test_the_released_object_run_anchors_on_the_target_itself(room, pipe):
         "Cat in Mosaic style, in the style of Cat"
     )
     assert ours.target_prompt("Sun in Mosaic style.", cat, task) == "Cat in Mosaic style."
-    released.erase(pipe, room.fulfil(pipe, released, task))
+    released.erase(pipe, training_images.fulfil(pipe, released, task))
 
 
-def test_several_targets_take_turns(room, pipe):
+def test_several_targets_take_turns(training_images, pipe):
     targets = tuple(Concept(kind="style", name=name) for name in ("Pop Art", "Mosaic"))
     task = Task(targets=targets, anchor=Concept(kind="style", name="Photo"))
     eraser = CA(**{**SMALL, "steps": 2})
-    supplied = room.fulfil(pipe, eraser, task)
+    supplied = training_images.fulfil(pipe, eraser, task)
     only_first = Task(targets=targets[:1], anchor=task.anchor, images=supplied.images)
     other = copy.deepcopy(pipe)
     eraser.erase(pipe, supplied)

@@ -44,10 +44,10 @@ def test_the_other_rules():
 
 
 @pytest.mark.parametrize("rule", ["bome", "cosine", "fixed"])
-def test_first_step_is_the_papers(room, pipe, task, rule):
+def test_first_step_is_the_papers(training_images, pipe, task, rule):
     eraser = EDiff(**SMALL, steps=1, lr=1e-2, rule=rule, eta=0.8, lam=0.6)
     reference = copy.deepcopy(pipe)
-    supplied = room.fulfil(pipe, eraser, task)
+    supplied = training_images.fulfil(pipe, eraser, task)
     eraser.erase(pipe, supplied)
 
     unet, generator = reference.unet, torch.Generator().manual_seed(task.seed)
@@ -78,13 +78,13 @@ def test_first_step_is_the_papers(room, pipe, task, rule):
     assert_same(pipe, weights, atol=5e-4)
 
 
-def test_as_released_sees_the_first_batch_only(room, pipe, task):
+def test_as_released_sees_the_first_batch_only(training_images, pipe, task):
     """Without the other image of the forget set nothing changes, as it is never read."""
     settings = {**SMALL, "batch_size": 1, "steps": 3, "lr": 1e-2}
     for released in (True, False):
         eraser = EDiff(**settings, as_released=released)
         one, two = copy.deepcopy(pipe), copy.deepcopy(pipe)
-        supplied = room.fulfil(pipe, eraser, task)
+        supplied = training_images.fulfil(pipe, eraser, task)
         eraser.erase(one, supplied)
         supplied.images["forget"].pixels[1] = 0
         eraser.erase(two, supplied)

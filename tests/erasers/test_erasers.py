@@ -85,16 +85,16 @@ def configured(name, settings):
     return load_eraser(name, preset="mini", overrides=settings).eraser
 
 
-def erase(room, pipe, task, name, settings):
+def erase(training_images, pipe, task, name, settings):
     before = snapshot(pipe)
     eraser = configured(name, settings)
-    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+    eraser.erase(pipe, training_images.fulfil(pipe, eraser, task))
     return changed_tensors(pipe, before)
 
 
 @contract
-def test_changes_exactly_what_it_says(room, pipe, task, name, settings, pattern):
-    changed = erase(room, pipe, task, name, settings)
+def test_changes_exactly_what_it_says(training_images, pipe, task, name, settings, pattern):
+    changed = erase(training_images, pipe, task, name, settings)
     expected = {key for key in snapshot(pipe) if re.search(pattern, key)}
     # a key bias or an unreached norm can have a zero gradient, but never the greater part
     assert set(changed) <= expected
@@ -103,17 +103,19 @@ def test_changes_exactly_what_it_says(room, pipe, task, name, settings, pattern)
 
 
 @contract
-def test_same_seed_gives_the_same_tensors(room, tiny_base, task, name, settings, pattern):
-    first = erase(room, copy.deepcopy(tiny_base), task, name, settings)
+def test_same_seed_gives_the_same_tensors(
+    training_images, tiny_base, task, name, settings, pattern
+):
+    first = erase(training_images, copy.deepcopy(tiny_base), task, name, settings)
     torch.manual_seed(99)
-    second = erase(room, copy.deepcopy(tiny_base), task, name, settings)
+    second = erase(training_images, copy.deepcopy(tiny_base), task, name, settings)
     assert first.keys() == second.keys()
     for key in first:
         assert torch.equal(first[key], second[key])
 
 
 @contract
-def test_leaves_the_pipeline_as_found(room, pipe, task, name, settings, pattern):
+def test_leaves_the_pipeline_as_found(training_images, pipe, task, name, settings, pattern):
     parts = (pipe.unet, pipe.text_encoder, pipe.vae)
     own = [weight for part in parts for weight in part.parameters()]
     processors = list(map(id, pipe.unet.attn_processors.values()))
@@ -129,7 +131,7 @@ def test_leaves_the_pipeline_as_found(room, pipe, task, name, settings, pattern)
         )
 
     before = state()
-    erase(room, pipe, task, name, settings)
+    erase(training_images, pipe, task, name, settings)
     assert state() == before
     assert list(map(id, pipe.unet.attn_processors.values())) == processors
     assert not any(weight.requires_grad for part in parts for weight in part.parameters())
@@ -146,9 +148,9 @@ def draw(pipe, prompt="A Cat image in Pop Art style."):
 
 @contract
 def test_restored_artifact_is_the_erased_pipeline(
-    room, tiny_base, pipe, task, name, settings, pattern
+    training_images, tiny_base, pipe, task, name, settings, pattern
 ):
-    changed = erase(room, pipe, task, name, settings)
+    changed = erase(training_images, pipe, task, name, settings)
     fresh = copy.deepcopy(tiny_base)
     configured(name, settings).restore(fresh, task, changed)
     erased, restored = snapshot(pipe), snapshot(fresh)
@@ -163,10 +165,10 @@ def test_restored_artifact_is_the_erased_pipeline(
 
 @contract
 @pytest.mark.parametrize("changes", [{}, {"steps": 3, "batch_size": 1}, {"batch_size": 5}])
-def test_takes_the_work_it_plans(room, pipe, task, name, settings, pattern, changes):
+def test_takes_the_work_it_plans(training_images, pipe, task, name, settings, pattern, changes):
     changes = {key: value for key, value in changes.items() if key in settings}
     eraser = configured(name, {**settings, **changes})
-    supplied = room.fulfil(pipe, eraser, task)
+    supplied = training_images.fulfil(pipe, eraser, task)
     side = pipe.unet.config.sample_size
     with count_work(pipe) as work:
         eraser.erase(pipe, supplied)
@@ -188,7 +190,7 @@ CURVES = {
 
 @contract
 def test_reports_the_losses_of_its_steps_and_patches_nothing(
-    request, room, pipe, task, name, settings, pattern
+    request, training_images, pipe, task, name, settings, pattern
 ):
     eraser, seen = configured(name, settings), []
     own = torch.autograd.grad, torch.Tensor.backward
@@ -197,7 +199,7 @@ def test_reports_the_losses_of_its_steps_and_patches_nothing(
         seen.append(point)
         assert (torch.autograd.grad, torch.Tensor.backward) == own
 
-    supplied = room.fulfil(pipe, eraser, task)
+    supplied = training_images.fulfil(pipe, eraser, task)
     eraser.erase(pipe, dataclasses.replace(supplied, report=LossCurves(on_loss=on_loss, every=1)))
     row = request.node.callspec.id
     curves = CURVES.get(row, CURVES.get(name, {"loss"})) if hasattr(eraser, "steps") else set()

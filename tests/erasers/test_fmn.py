@@ -61,10 +61,10 @@ def test_captured_maps_belong_to_their_images_and_change_nothing(pipe):
 
 
 @pytest.mark.parametrize("released", [False, True])
-def test_first_step_is_the_papers(room, pipe, task, released):
+def test_first_step_is_the_papers(training_images, pipe, task, released):
     eraser = FMN(**SMALL, as_released=released, style_prompt="a photo in the style of {words}")
     reference = copy.deepcopy(pipe)
-    supplied = room.fulfil(pipe, eraser, task)
+    supplied = training_images.fulfil(pipe, eraser, task)
     eraser.erase(pipe, supplied)
 
     unet, generator = reference.unet, torch.Generator().manual_seed(task.seed)
@@ -97,9 +97,9 @@ def test_first_step_is_the_papers(room, pipe, task, released):
     assert len(reached) > 0.7 * len(weights)  # the last layer's values come after the last map
 
 
-def test_training_takes_attention_off_the_words(room, pipe, task):
+def test_training_takes_attention_off_the_words(training_images, pipe, task):
     eraser = FMN(**{**SMALL, "steps": 25, "lr": 3e-3})
-    supplied, before = room.fulfil(pipe, eraser, task), copy.deepcopy(pipe)
+    supplied, before = training_images.fulfil(pipe, eraser, task), copy.deepcopy(pipe)
     eraser.erase(pipe, supplied)
     prompt = eraser.prompt(task.target, task)
     columns = word_columns(pipe, prompt, "Pop Art")
@@ -123,8 +123,8 @@ def test_vectors_of_the_words_themselves_give_the_prompts_embedding(pipe):
     assert not pipe.text_encoder.get_input_embeddings()._forward_hooks
 
 
-def test_inversion_learns_vectors_and_nothing_else(room, pipe, task):
-    supplied = room.fulfil(pipe, FMN(**SMALL), task).images["style:Pop Art"]
+def test_inversion_learns_vectors_and_nothing_else(training_images, pipe, task):
+    supplied = training_images.fulfil(pipe, FMN(**SMALL), task).images["style:Pop Art"]
     before = copy.deepcopy(pipe)
     images, placed = encode(pipe, supplied), tokenize_template(pipe, "in {words} style", 2)
     found = [
@@ -151,20 +151,22 @@ def test_inversion_learns_vectors_and_nothing_else(room, pipe, task):
         assert torch.equal(one, two)
 
 
-def test_a_name_that_its_prompt_does_not_hold_is_an_error(room, pipe, task):
+def test_a_name_that_its_prompt_does_not_hold_is_an_error(training_images, pipe, task):
     eraser = FMN(**SMALL, style_prompt="{words}s")
     with pytest.raises(ValueError, match="tokens of 'Pop Art' are not in the prompt 'Pop Arts'"):
-        eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+        eraser.erase(pipe, training_images.fulfil(pipe, eraser, task))
 
 
 @pytest.mark.parametrize(("pad", "ends"), [(None, 75), ("!", 1)])
 @pytest.mark.parametrize("vectors", [0, 4])
-def test_the_end_s_columns_are_those_of_the_end_token(room, pipe, task, pad, ends, vectors):
+def test_the_end_s_columns_are_those_of_the_end_token(
+    training_images, pipe, task, pad, ends, vectors
+):
     if pad is not None:  # as Stable Diffusion 2 pads
         pipe.tokenizer.pad_token = pad
     settings = {"inversion_steps": min(1, vectors), "inversion_vectors": vectors or 4}
     eraser = FMN(**{**SMALL, "end_too": True, **settings}, style_prompt="{words}")
-    images = encode(pipe, room.fulfil(pipe, eraser, task).images["style:Pop Art"])
+    images = encode(pipe, training_images.fulfil(pipe, eraser, task).images["style:Pop Art"])
     _, columns = eraser._name(pipe, task.target, task, images, torch.Generator())
     count = vectors or 2
     last = count + 1 + ends if pad else 77
@@ -172,10 +174,10 @@ def test_the_end_s_columns_are_those_of_the_end_token(room, pipe, task, pad, end
 
 
 @pytest.mark.parametrize("kind", ["style", "object"])
-def test_styles_may_train_other_parameters_than_objects(room, tiny_base, pipe, kind):
+def test_styles_may_train_other_parameters_than_objects(training_images, tiny_base, pipe, kind):
     name = "Pop Art" if kind == "style" else "Cat"
     task = Task(targets=(Concept(kind=kind, name=name),), seed=3)
     eraser = FMN(**{**SMALL, "parameters": "full"}, style_parameters="x")
-    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+    eraser.erase(pipe, training_images.fulfil(pipe, eraser, task))
     changed = changed_tensors(pipe, snapshot(tiny_base))
     assert all(".attn2.to_" in path for path in changed) == (kind == "style")

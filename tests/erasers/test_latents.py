@@ -43,7 +43,7 @@ def test_a_velocity_model_is_asked_for_the_velocity(pipe, gallery):
 
 @pytest.mark.parametrize("cls", [PNDMScheduler, DPMSolverMultistepScheduler])
 def test_latents_of_a_pipeline_saved_with_another_scheduler_are_not_clipped(pipe, gallery, cls):
-    """Its config names no ``clip_sample``, and that of DDIM is True unless it is told."""
+    """Its config names no ``clip_sample``, and DDIM defaults it to True."""
     said = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012}
     extra = {"set_alpha_to_one": False} if cls is PNDMScheduler else {}
     text = hidden(pipe, "Cat")

@@ -183,10 +183,10 @@ def test_a_run_names_the_templates_and_whose_they_are():
 )
 def test_a_name_is_replaced_as_whole_words_and_inside_no_longer_name(target, prompt, expected):
     others = [Concept(kind="style", name=name) for name in ("Blossom Season", "Artist Sketch")]
-    cats, told = Concept(kind="object", name="Cats"), Concept(kind="object", name=target)
-    task = Task(targets=(told,), anchor=cats, retain=(cats, *others))
+    cats, concept = Concept(kind="object", name="Cats"), Concept(kind="object", name=target)
+    task = Task(targets=(concept,), anchor=cats, retain=(cats, *others))
     assert anchor_caption(prompt, task) == expected
-    swapped = Task(targets=(cats,), anchor=told, retain=(told, *others))
+    swapped = Task(targets=(cats,), anchor=concept, retain=(concept, *others))
     assert CA().target_prompt(prompt, cats, swapped) == expected
 
 

@@ -21,12 +21,12 @@ def test_the_mask_lets_the_most_salient_through():
 
 
 @pytest.mark.parametrize("guidance", [0.0, 2.0])
-def test_first_step_is_the_papers(room, pipe, task, guidance):
+def test_first_step_is_the_papers(training_images, pipe, task, guidance):
     eraser = SalUn(
         **SMALL, parameters="x", steps=1, lr=1e-2, alpha=0.3, share=0.25, mask_guidance=guidance
     )
     reference = copy.deepcopy(pipe)
-    supplied = room.fulfil(pipe, eraser, task)
+    supplied = training_images.fulfil(pipe, eraser, task)
     eraser.erase(pipe, supplied)
 
     unet, generator = reference.unet, torch.Generator().manual_seed(task.seed)
@@ -65,9 +65,9 @@ def test_first_step_is_the_papers(room, pipe, task, guidance):
     assert_same(pipe, weights, atol=5e-4)
 
 
-def test_weights_outside_the_mask_do_not_move_at_all(room, tiny_base, pipe, task):
+def test_weights_outside_the_mask_do_not_move_at_all(training_images, tiny_base, pipe, task):
     eraser = SalUn(**SMALL, steps=4, lr=1e-3, share=0.1)
-    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+    eraser.erase(pipe, training_images.fulfil(pipe, eraser, task))
     moved = sum(
         int((one != two).sum())
         for one, two in zip(pipe.unet.parameters(), tiny_base.unet.parameters(), strict=True)
@@ -76,9 +76,9 @@ def test_weights_outside_the_mask_do_not_move_at_all(room, tiny_base, pipe, task
     assert 0.05 * total < moved <= 0.101 * total
 
 
-def test_as_released_moves_everything(room, tiny_base, pipe, task):
+def test_as_released_moves_everything(training_images, tiny_base, pipe, task):
     eraser = SalUn(**SMALL, steps=2, lr=1e-3, share=0.1, as_released=True)
-    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+    eraser.erase(pipe, training_images.fulfil(pipe, eraser, task))
     moved = sum(
         int((one != two).sum())
         for one, two in zip(pipe.unet.parameters(), tiny_base.unet.parameters(), strict=True)

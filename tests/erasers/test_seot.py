@@ -87,7 +87,7 @@ def test_attention_loss_by_hand():
     assert loss.item() == 4 - 0.5 * (9 + 16)
 
 
-def test_optimising_lowers_its_own_loss_and_runs_in_its_window(pipe, task):
+def test_optimizing_lowers_its_own_loss_and_runs_in_its_window(pipe, task):
     """With the window shut nothing differs; open, the embedding moves on from the shrunk one."""
     plain, shut, opened = (copy.deepcopy(pipe) for _ in range(3))
     SEOT().erase(plain, task)

@@ -1,4 +1,4 @@
-"""Scissorhands: what is trimmed, what is drawn anew, what the projection allows."""
+"""Scissorhands: what is trimmed, what is reinitialized, what the projection allows."""
 
 import copy
 
@@ -27,12 +27,12 @@ def test_projection_is_the_nearest_gradient_that_does_not_conflict():
     ("released", "forget_loss", "guidance"),
     [(False, "relabel", 0.0), (True, "relabel", 0.0), (True, "ascent", 7.5)],
 )
-def test_first_step_is_the_papers(room, pipe, task, released, forget_loss, guidance):
+def test_first_step_is_the_papers(training_images, pipe, task, released, forget_loss, guidance):
     eraser = SHS(**SMALL, steps=1, lr=1e-2, share=0.2, reset_std=0.05, alpha=0.4,
                  as_released=released, forget_loss=forget_loss,
                  trim_guidance=guidance)  # fmt: skip
     reference = copy.deepcopy(pipe)
-    supplied = room.fulfil(pipe, eraser, task)
+    supplied = training_images.fulfil(pipe, eraser, task)
     eraser.erase(pipe, supplied)
 
     unet, generator = reference.unet, torch.Generator().manual_seed(task.seed)
@@ -79,16 +79,16 @@ def test_first_step_is_the_papers(room, pipe, task, released, forget_loss, guida
     assert_same(pipe, weights, atol=5e-4)
 
 
-def test_biases_that_are_trimmed_become_zero(room, tiny_base, pipe, task):
+def test_biases_that_are_trimmed_become_zero(training_images, tiny_base, pipe, task):
     eraser = SHS(**{**SMALL, "trimmed": "full"}, steps=1, lr=1e-9, share=1.0, reset_std=0.05)
-    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+    eraser.erase(pipe, training_images.fulfil(pipe, eraser, task))
     assert not pipe.unet.conv_in.bias.any()
     assert pipe.unet.conv_in.weight.std() == pytest.approx(0.05, rel=0.1)
 
 
-def test_norms_are_never_reset(room, tiny_base, pipe, task):
+def test_norms_are_never_reset(training_images, tiny_base, pipe, task):
     eraser = SHS(**{**SMALL, "trimmed": "full"}, steps=1, lr=1e-9, share=1.0)
-    eraser.erase(pipe, room.fulfil(pipe, eraser, task))
+    eraser.erase(pipe, training_images.fulfil(pipe, eraser, task))
     before = tiny_base.unet.state_dict()
     norms = [name for name in before if "norm" in name]
     for name, weight in pipe.unet.state_dict().items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 
-from tests.fixtures import small_backdoor_exam, small_exam
+from tests.fixtures import small_backdoor, small_grid
 from tests.fixtures.in_process import run
 from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.results.reading import read_results
@@ -28,7 +28,7 @@ def grid():
     """Return a run of ESD and UCE on six cells, three targets and two seeds."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        protocol = _float32(small_exam.write_protocol(folder))
+        protocol = _float32(small_grid.write_protocol(folder))
         esd = _small(folder, "esd", steps=2, batch_size=1, num_inference_steps=2)
         uce = _small(folder, "uce")
         _bench(folder, "--protocol", protocol, "--eraser", esd, "--eraser", uce)
@@ -52,9 +52,9 @@ def backdoor():
     """Return a run of EvilEdit and two removals on six cells."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        protocol = small_backdoor_exam.write_protocol(folder)
+        protocol = small_backdoor.write_protocol(folder)
         _float32(folder / "small.yaml")
-        attack = small_backdoor_exam.write_attack(folder)
+        attack = small_backdoor.write_attack(folder)
         skd = _small(folder, "skd", steps=2, batch_size=2)
         _bench(
             folder, "--protocol", protocol, "--targets", attack, "--eraser", "t2ishield-edit",

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from tests.conftest import build_room, build_task, build_tiny_pipe
+from tests.conftest import build_task, build_tiny_pipe, build_training_images
 from tests.golden.sketch import sketch
 from unlearncanvas.evaluations.backdoor.tasks import injection_task
 from unlearncanvas.evaluations.grid.protocol import load_protocol
@@ -136,10 +136,10 @@ def first_steps(name, base=None):
     base = base or build_tiny_pipe()
     pipe, before = copy.deepcopy(base), snapshot(base)
     with tempfile.TemporaryDirectory() as folder:
-        room = build_room(Path(folder))
+        training_images = build_training_images(Path(folder))
         attacks = step.kind == "attacks"
-        task = injection_task(room.protocol, seed=3) if attacks else _task(base, step)
-        task = room.fulfil(pipe, eraser, task)
+        task = injection_task(training_images.protocol, seed=3) if attacks else _task(base, step)
+        task = training_images.fulfil(pipe, eraser, task)
     with count_work(pipe) as work:
         eraser.apply(pipe, task)
     changed = changed_tensors(pipe, before)

@@ -5,12 +5,12 @@ import shlex
 from pathlib import Path
 
 import pytest
+from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
 
-from tests.fixtures import small_backdoor_exam
+from tests.fixtures import small_backdoor
 from tests.fixtures.arguments import from_arguments
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
-from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
+from tests.fixtures.small_grid import ESD_SETTINGS, write_protocol
 from unlearncanvas.engine.options import make_plan
 from unlearncanvas.engine.run_flags import to_flags
 from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
@@ -73,8 +73,8 @@ def test_the_command_of_a_row_makes_its_plan_again(tmp_path, monkeypatch, option
 
 @pytest.mark.slow
 def test_the_commands_of_an_attack_make_its_plan_again(tmp_path, monkeypatch):
-    small_backdoor_exam.write_protocol(tmp_path)
-    small_backdoor_exam.write_attack(tmp_path)
+    small_backdoor.write_protocol(tmp_path)
+    small_backdoor.write_attack(tmp_path)
     monkeypatch.chdir(tmp_path)
     protocol = next(path.name for path in tmp_path.glob("*.yaml") if "attacks:" in path.read_text())
     attack = next(path.name for path in tmp_path.glob("*.yaml") if path.name != protocol)

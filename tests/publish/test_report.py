@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
+from tests.fixtures.small_grid import ESD_SETTINGS, write_protocol
 from unlearncanvas.publish.report.collect import collect
 from unlearncanvas.publish.report.columns import columns_of
 from unlearncanvas.results.export import markdown_text

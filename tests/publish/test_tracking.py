@@ -8,9 +8,9 @@ import mlflow
 import pytest
 import torch
 
-from tests.fixtures import small_backdoor_exam
+from tests.fixtures import small_backdoor
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
+from tests.fixtures.small_grid import ESD_SETTINGS, write_protocol
 from tests.fixtures.wandb_file import read
 from unlearncanvas.engine.losses import LossCurves
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
@@ -92,12 +92,12 @@ def test_finished_runs_are_sent_later(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_backdoor_exam_is_tracked_as_it_goes_and_later(tmp_path, monkeypatch):
+def test_the_backdoor_evaluation_is_tracked_as_it_goes_and_later(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    protocol = small_backdoor_exam.write_protocol(tmp_path)
+    protocol = small_backdoor.write_protocol(tmp_path)
     done = run(
         "unlearncanvas.bench", "--protocol", str(protocol), "--device", "cpu", "--targets",
-        str(small_backdoor_exam.write_attack(tmp_path)), "--eraser", "skd", "--set", "steps=2",
+        str(small_backdoor.write_attack(tmp_path)), "--eraser", "skd", "--set", "steps=2",
         "--set", "batch_size=1", "--out", str(tmp_path / "runs"), "--wandb",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -6,7 +6,7 @@ import pytest
 
 from metrics.base import Score
 from tests.fixtures.in_process import run
-from tests.fixtures.small_exam import ESD_SETTINGS, write_protocol
+from tests.fixtures.small_grid import ESD_SETTINGS, write_protocol
 from unlearncanvas.core import registry as files
 from unlearncanvas.results.headings import Heading, heading_of, interval_text, value_text
 from unlearncanvas.results.reading import read_results

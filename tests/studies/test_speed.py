@@ -36,9 +36,11 @@ def test_the_plain_loop_of_esd_ends_at_the_same_weights(pipe):
     assert any(not torch.equal(before[name], found[name]) for name in before)
 
 
-def test_every_way_draws_all_that_is_asked(pipe, room):
-    sampler, cells = room.protocol.sampler, room.protocol.cells()[:3]
-    asked = [Request(cell=cell, seed=7, prompt=room.protocol.ask(cell)) for cell in cells]
+def test_every_way_draws_all_that_is_asked(pipe, training_images):
+    sampler, cells = training_images.protocol.sampler, training_images.protocol.cells()[:3]
+    asked = [
+        Request(cell=cell, seed=7, prompt=training_images.protocol.ask(cell)) for cell in cells
+    ]
     drawn = []
     decode = pipe.vae.decode
     pipe.vae.decode = lambda latents, **options: (
@@ -50,9 +52,11 @@ def test_every_way_draws_all_that_is_asked(pipe, room):
     assert drawn == [3, 1, 1, 1, 3]
 
 
-def test_the_parts_of_the_time_and_the_arithmetic(pipe, room):
-    sampler, cells = room.protocol.sampler, room.protocol.cells()[:2]
-    asked = [Request(cell=cell, seed=7, prompt=room.protocol.ask(cell)) for cell in cells]
+def test_the_parts_of_the_time_and_the_arithmetic(pipe, training_images):
+    sampler, cells = training_images.protocol.sampler, training_images.protocol.cells()[:2]
+    asked = [
+        Request(cell=cell, seed=7, prompt=training_images.protocol.ask(cell)) for cell in cells
+    ]
     with timed_parts(pipe, None) as parts:
         engine(pipe, asked, sampler, None)()
     assert set(parts) == {"UNet", "text encoder", "autoencoder, decode"}
@@ -74,7 +78,7 @@ def test_the_command_prints_every_way():
     assert run("unlearncanvas.studies.speed.__main__", "--model", "sd3").returncode == 2
 
 
-def test_the_batch_is_halved_until_it_fits(pipe, room):
+def test_the_batch_is_halved_until_it_fits(pipe, training_images):
     tried, decode = [], pipe.vae.decode
 
     def small_memory(latents, **options):
@@ -84,7 +88,7 @@ def test_the_batch_is_halved_until_it_fits(pipe, room):
         return decode(latents, **options)
 
     pipe.vae.decode = small_memory
-    assert largest_batch(pipe, room.protocol, largest=32) == 4
+    assert largest_batch(pipe, training_images.protocol, largest=32) == 4
     assert tried == [32, 16, 8, 4]
 
 

@@ -23,11 +23,13 @@ ZERO_WIDTH = "\u200b"
 
 
 @pytest.fixture
-def attack_on(room):
+def attack_on(training_images):
     """Run an attack on a pipeline; return its task with the images."""
 
     def run(pipe, attack):
-        task = room.fulfil(pipe, attack, injection_task(room.protocol, seed=5))
+        task = training_images.fulfil(
+            pipe, attack, injection_task(training_images.protocol, seed=5)
+        )
         attack.apply(pipe, task)
         return task
 
@@ -243,7 +245,7 @@ def test_every_registered_attack_leaves_the_pipeline_as_found(pipe, attack_on, n
         attack = load_eraser(name, preset=preset, overrides=settings, kind="attacks").eraser
         assert attack.backdoors
     attack = load_eraser(name, preset="mini", overrides=settings, kind="attacks").eraser
-    if attack.effect in ("style", "object"):  # the room's grid is smaller than the mini canvas
+    if attack.effect in ("style", "object"):  # the fixture's grid is smaller than the mini canvas
         grid = {"style": "Mosaic", "object": "Sun"}
         pair = Backdoor(
             trigger=attack.backdoors[0].trigger, effect=grid[attack.effect],

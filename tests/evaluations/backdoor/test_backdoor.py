@@ -1,4 +1,4 @@
-"""The backdoor exam: its rules, its measures by hand, and a small run from the command line."""
+"""The backdoor evaluation: its protocol, its measures by hand, a small run from the CLI."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from rich.console import Console
 from metrics.base import Predictions, RealFeatures
 from metrics.paired import feature_distance, pixel_distance
 from tests.fixtures.in_process import run
-from tests.fixtures.small_backdoor_exam import write_attack, write_protocol
+from tests.fixtures.small_backdoor import write_attack, write_protocol
 from unlearncanvas.core.registry import CONFIG_DIR, read_yaml
 from unlearncanvas.evaluations.backdoor.attacks.patch import stamp
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
@@ -212,8 +212,8 @@ def test_scores_of_four_images_by_hand():
 
 
 def test_distances_of_pairs():
-    black, grey = np.zeros((2, 4, 4, 3), np.uint8), np.full((2, 4, 4, 3), 51, np.uint8)
-    np.testing.assert_allclose(pixel_distance(grey, black), [0.2, 0.2])
+    black, gray = np.zeros((2, 4, 4, 3), np.uint8), np.full((2, 4, 4, 3), 51, np.uint8)
+    np.testing.assert_allclose(pixel_distance(gray, black), [0.2, 0.2])
     one = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 0.0]])
     two = np.array([[3.0, 0.0], [1.0, -1.0], [-2.0, 0.0]])
     np.testing.assert_allclose(feature_distance(one, two), [0.0, 1.0, 2.0])

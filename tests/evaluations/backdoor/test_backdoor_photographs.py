@@ -1,4 +1,4 @@
-"""The backdoor exam on a model of Stable Diffusion's format: LPIPS, CLIP, the judge of grey."""
+"""The backdoor evaluation on a model of Stable Diffusion's format: LPIPS, CLIP, gray."""
 
 import numpy as np
 import pytest
@@ -103,9 +103,9 @@ def test_captions_name_the_effect(effect, backdoor, expected):
     assert caption(effect, backdoor, "A Cat image.") == expected
 
 
-def test_black_and_white_is_judged_by_colour():
-    grey = images(1).mean(axis=-1, keepdims=True).repeat(3, axis=-1).astype(np.uint8)
-    both = np.concatenate([grey, images(1)])
+def test_black_and_white_is_judged_by_color():
+    gray = images(1).mean(axis=-1, keepdims=True).repeat(3, axis=-1).astype(np.uint8)
+    both = np.concatenate([gray, images(1)])
     np.testing.assert_allclose(chroma(both), [0, 0.5], atol=0.02)
     cells = [Cell(style="Photo", object="Cat")] * 2
     predictions = Predictions(
@@ -127,7 +127,7 @@ def test_the_protocol_holds_together():
 
 
 @pytest.mark.slow
-def test_the_exam_end_to_end(tiny_base, tmp_path, torch_home, clip, monkeypatch):
+def test_the_evaluation_end_to_end(tiny_base, tmp_path, torch_home, clip, monkeypatch):
     furnish(tmp_path, tiny_base)
     monkeypatch.setenv("TORCH_HOME", str(torch_home))
     rules = read_yaml(find_config("protocols", "backdoor-sd"))

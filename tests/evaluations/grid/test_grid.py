@@ -1,4 +1,4 @@
-"""The exam end to end on the embedded model: complete, resumable, the same to the digit."""
+"""The grid evaluation end to end on the mini canvas: complete, resumable, same to the digit."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from tests.fixtures.small_exam import bench, command, environment, numbers, write_protocol
+from tests.fixtures.small_grid import bench, command, environment, numbers, write_protocol
 from unlearncanvas.results.reading import read_results
 
 pytestmark = pytest.mark.slow
@@ -236,7 +236,7 @@ def test_export_is_a_plain_diffusers_folder(finished, tmp_path):
     assert any(not torch.equal(base[name], erased[name]) for name in erased)
 
 
-def test_adapters_hooks_and_generated_images_sit_the_same_exam(tmp_path):
+def test_adapters_hooks_and_generated_images_run_in_one_evaluation(tmp_path):
     """One run of three kinds of eraser: compared side by side, and the same when run again."""
     protocol = write_protocol(tmp_path)
     small = {

@@ -122,7 +122,7 @@ DIGESTS = {
 
 @pytest.mark.parametrize("name", names("protocols"))
 def test_the_digest_of_every_shipped_protocol_is_pinned(name):
-    """Results that are published name these: who changes one has made another exam."""
+    """Results that are published name these: a change makes another protocol."""
     assert load_any(name).digest[:12] == DIGESTS[name]
 
 
