@@ -113,7 +113,7 @@ def test_damaged_files_and_pickles_with_code(folder, tmp_path, capsys):
     with pytest.raises(ValueError, match="truncated or damaged, download it again"):
         load_base(f"{folder}+{cut}")
     torch.save({"state_dict": Payload()}, tmp_path / "evil.ckpt")
-    with pytest.raises(ValueError, match="without running code that it brings"):
+    with pytest.raises(ValueError, match="without running the code in it"):
         load_base(f"{folder}+{tmp_path}/evil.ckpt")
     assert "executed" not in capsys.readouterr().out
 

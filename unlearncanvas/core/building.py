@@ -62,7 +62,7 @@ def build(cls: type[T], settings: Mapping[str, Any], *, where: str) -> T:
 
 
 def one_line(exc: ValidationError) -> str:
-    """Return the first problem of a validation error, where it is and what came."""
+    """Return the first problem of a validation error: its place and the value."""
     first = exc.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
@@ -70,7 +70,7 @@ def one_line(exc: ValidationError) -> str:
 
 
 def shortened(value: object) -> str:
-    """Return a value as a message shows it."""
+    """Return the text of a value, shortened for a message."""
     text = repr(value)
     return text if len(text) <= SHORT else f"{text[:SHORT]} ..."
 

@@ -1,4 +1,4 @@
-"""Digests: sha256 over canonical bytes, so that what changed is never mistaken for what is."""
+"""Digests: sha256 over canonical bytes."""
 
 import hashlib
 import json

@@ -32,7 +32,7 @@ def different(items: tuple[T, ...]) -> tuple[T, ...]:
     """
     for place, item in enumerate(items):
         if item in items[:place]:
-            raise ValueError(f"{item!r} is there twice")
+            raise ValueError(f"duplicate {item!r}")
     return items
 
 
@@ -42,7 +42,7 @@ Seeds = Annotated[tuple[Seed, ...], AfterValidator(different)]
 
 
 class Frozen(BaseModel):
-    """Rules that cannot change, with no key that is not known."""
+    """An immutable model that refuses unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

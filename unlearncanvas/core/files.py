@@ -1,4 +1,4 @@
-"""Files that are whole or not there.
+"""Files that are complete or absent.
 
 A file is written under a temporary name, which its writer keeps locked, and renamed when it is
 complete. The kernel frees the lock of a process that dies: a temporary file that can be locked was
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; it becomes ``path``, or is removed if the block fails."""
+    """Yield a temporary path to write to; it becomes ``path``, or is removed if the block fails."""
     for left in path.parent.glob(f"{glob.escape(path.name)}.*.partial"):
         with suppress(BlockingIOError, FileNotFoundError), left.open("r+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,7 +56,7 @@ def sealing(path: Path) -> Iterator[Path]:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file is there as it was sealed; a damaged one is logged, to be made again."""
+    """Whether a file exists and has the digest beside it; a damaged one is logged."""
     if not path.exists():
         return False
     seal = _seal_path(path)

@@ -1,4 +1,4 @@
-"""What ``about`` says of a method or a metric: title, paper, code, needs, expected work."""
+"""Metadata under ``about`` in a config: title, paper, code, needs, expected work."""
 
 import logging
 from typing import Annotated, Any, Literal

@@ -16,13 +16,13 @@ C = TypeVar("C", bound="Config")
 
 
 class Choices(Frozen):
-    """A setting that takes one of some values in a search."""
+    """A categorical setting of a search."""
 
     choices: tuple[str | int | float | bool, ...] = Field(min_length=1)
 
 
 class Range(Frozen):
-    """A setting that takes a number between two in a search.
+    """A numerical setting of a search.
 
     Attributes:
         low: Lower end; > 0 where ``log``.

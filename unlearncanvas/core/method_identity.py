@@ -1,4 +1,4 @@
-"""What tells a method from every other, and what code ran."""
+"""The identity of a method, and the digest of the code that ran."""
 
 import hashlib
 import inspect
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 METHODS = ("erasers", "unlearncanvas.evaluations.backdoor")
-"""Packages whose modules decide what an artifact is."""
+"""Packages whose modules an artifact depends on."""
 SHIPPED = ("erasers.", "unlearncanvas.")
 """Start of the dotted names of the classes that come with this package."""
 
@@ -19,7 +19,7 @@ def method_identity(
     eraser_class: str,
     source_digest: str,
 ) -> dict[str, object]:
-    """Return what tells a method from every other: the key of artifacts, folders and bundles.
+    """Return the identity of a method: the key of artifacts, folders and bundles.
 
     A registered method is its registry name, its settings and its version. Its class may be moved
     or renamed and its sources may be edited: only a raised version says that its numbers changed.

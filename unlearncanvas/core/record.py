@@ -1,4 +1,4 @@
-"""Records that carry a digest of what they say, so that a damaged one is not taken for true."""
+"""Records that carry a digest of their content, so that a damaged record is detected."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ DIGEST = "record_digest"
 class Record(BaseModel):
     """A JSON file's content; :data:`DIGEST` is written with it and checked when it is read.
 
-    It covers what is written in the file, whatever fields a later version adds. Records from before
+    It covers the fields in the file, whatever fields a later version adds. Records from before
     there was a digest are read without it.
     """
 

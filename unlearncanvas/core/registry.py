@@ -1,4 +1,4 @@
-"""The registry: one YAML file a thing in ``configs/``. There is no list to edit."""
+"""The registry: one YAML file per entry in ``configs/``; no list is edited."""
 
 import difflib
 from collections.abc import Iterable

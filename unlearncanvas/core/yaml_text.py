@@ -1,4 +1,4 @@
-"""YAML as this package takes it: plain values, text keys, no key twice, no text that explodes."""
+"""A strict subset of YAML: plain values, text keys, no duplicate key, bounded aliases."""
 
 import math
 from functools import lru_cache
@@ -30,7 +30,7 @@ def parse_yaml(text: str) -> Any:
 
 @lru_cache(maxsize=256)
 def _composed(text: str) -> yaml.Node | None:
-    """The checked nodes of a text; a protocol reads the same files of metrics as the next one."""
+    """The checked nodes of a text; cached, since protocols share metric files."""
     node = yaml.SafeLoader(text).get_single_node()
     if node is not None and _count(node, {}) > MAX_VALUES:
         raise ValueError(f"its aliases expand to more than {MAX_VALUES:,} values")
@@ -52,7 +52,7 @@ def _count(node: yaml.Node, counts: dict[int, float]) -> float:
 
 
 def _check_keys(keys: list[yaml.Node]) -> None:
-    """Refuse a key that is not text or is there twice."""
+    """Raise ValueError for a key that is not text or is a duplicate."""
     seen = set()
     for key in keys:
         line = key.start_mark.line + 1
@@ -62,5 +62,5 @@ def _check_keys(keys: list[yaml.Node]) -> None:
             found = repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or mapping"
             raise ValueError(f"keys must be text, got {found} in line {line}; put it in quotes")
         if key.value in seen:
-            raise ValueError(f"the key {key.value!r} is there twice, again in line {line}")
+            raise ValueError(f"duplicate key {key.value!r}, again in line {line}")
         seen.add(key.value)

@@ -1,1 +1,1 @@
-"""The evaluations: each a folder with its protocol, its jobs, scores, tables and figures."""
+"""Evaluations: one folder each, with protocol, jobs, scores, tables and figures."""

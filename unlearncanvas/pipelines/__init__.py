@@ -1,1 +1,1 @@
-"""Stable Diffusion pipelines: load, draw, store what an eraser changed, count."""
+"""Stable Diffusion pipelines: loading, sampling, artifacts, cost."""

@@ -1,7 +1,7 @@
-"""The artifacts that erasers leave.
+"""Artifacts: the tensors that an eraser changes, on disk.
 
 An artifact is two files: ``erased.safetensors``, the changed and added tensors, and
-``artifact.json``, what made it. The grid is always drawn from an artifact read back from disk.
+``artifact.json``, its provenance. Images are always drawn from an artifact read back from disk.
 """
 
 from collections.abc import Collection, Mapping
@@ -25,15 +25,15 @@ from unlearncanvas.types import Concept, PromptPair, Task, Templates
 
 
 class Artifact(Record):
-    """What made an erased model; the content of ``artifact.json``.
+    """Provenance of an erased model; the content of ``artifact.json``.
 
     Attributes:
         method: Its name in ``identity``; empty in files from before versions.
-        version: Of the eraser's class; what was made before versions is of the first.
-        leaves: What the eraser leaves; None in files from before versions, where its class says it.
+        version: Of the eraser's class; 1 in files from before versions.
+        leaves: Kind of the artifact; None in files from before versions, where the class has it.
         source_digest: Of the code that ran.
-        digest: Of all that the artifact depends on; its key.
-        tensors_digest: Of what is in ``erased.safetensors``.
+        digest: Digest of all that the artifact depends on; its key.
+        tensors_digest: Digest of the content of ``erased.safetensors``.
     """
 
     eraser: str
@@ -124,7 +124,7 @@ def restore_tensors(pipe: StableDiffusionPipeline, before: Mapping[str, Tensor])
 
 
 def save_artifact(folder: Path, tensors: Mapping[str, Tensor], artifact: Artifact) -> None:
-    """Write both files, the JSON last and by renaming, so that half an artifact is none.
+    """Write both files, the JSON last and by renaming, so that a partial artifact is not found.
 
     The caller holds the folder's lock.
     """
@@ -171,7 +171,7 @@ def read_artifact(folder: Path) -> tuple[Artifact, dict[str, Tensor]]:
 
 
 def read_record(folder: Path) -> Artifact | None:
-    """Return what made an artifact whose tensors may be gone; None if that is gone, too."""
+    """Return the provenance of an artifact whose tensors may be deleted; None if it is deleted too."""
     try:
         return Artifact.model_validate_json(json_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -187,7 +187,7 @@ def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def drop_tensors(folder: Path) -> None:
-    """Delete an artifact's tensors; what made it stays."""
+    """Delete an artifact's tensors; its JSON file stays."""
     (folder / "erased.safetensors").unlink(missing_ok=True)
 
 
@@ -225,7 +225,7 @@ def restore(
 
 
 def leaves_of(artifact: Artifact) -> Leaves:
-    """Return what an artifact's eraser leaves."""
+    """Return the kind of an artifact: weights, adapter or hook."""
     if artifact.leaves is not None:
         return artifact.leaves
     leaves: Leaves = import_class(artifact.eraser_class).leaves

@@ -1,4 +1,4 @@
-"""Base pipelines in every form they come in.
+"""Load base pipelines: diffusers folders, the Hub, CompVis checkpoints, UNet weights.
 
 - ``minicanvas``: the model of the mini canvas, shipped with the package
 - ``FOLDER``: a diffusers folder

@@ -1,17 +1,17 @@
-"""What one erasure cost."""
+"""The cost of one erasure."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class Cost(BaseModel):
-    """What one erasure cost.
+    """The cost of one erasure.
 
     Attributes:
         seconds: Wall time of ``erase``; depends on the machine.
         peak_memory_bytes: Peak memory while erasing; None where it cannot be measured.
         stored_bytes: Size of the artifact's tensors.
         ufe: UNet forward equivalents, per sample: forward 1, backward 2, recomputation 1.
-        gallery_ufe: Of the images generated for the eraser, whether or not a cache served them.
+        gallery_ufe: UFE of the images generated for the eraser, cached ones included.
         text_forwards: Prompts sent through the text encoder.
     """
 

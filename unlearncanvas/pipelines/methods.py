@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ConfiguredEraser:
-    """A method, eraser or attack, and what identifies it.
+    """An eraser or attack with its settings and its identity.
 
     Attributes:
         name: Registry name, YAML stem or class name.

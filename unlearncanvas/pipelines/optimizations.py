@@ -1,4 +1,4 @@
-"""A pipeline as its sampler wants it: the precision, and what makes it faster."""
+"""Prepare a pipeline for its sampler: precision, memory layout, compilation."""
 
 import torch
 from diffusers import StableDiffusionPipeline
@@ -10,7 +10,7 @@ def prepare_pipeline(pipe: StableDiffusionPipeline, sampler: Sampler) -> StableD
     """Return the pipeline, changed in place, ready to draw.
 
     ``channels-last`` lays the channels of an image side by side in memory; ``compile`` has
-    ``torch.compile`` fuse the UNet, which reads its weights anew at every call.
+    ``torch.compile`` fuse the UNet, which reads its current weights at every call.
     """
     pipe = pipe.to(getattr(torch, sampler.dtype))
     if "channels-last" in sampler.optimizations:
@@ -27,5 +27,5 @@ def is_compiled(pipe: StableDiffusionPipeline) -> bool:
 
 
 def without_compiling(pipe: StableDiffusionPipeline) -> None:
-    """Take ``torch.compile`` off again: a compiled UNet does not see hooks that come later."""
+    """Undo ``torch.compile``: a compiled UNet ignores hooks that are added later."""
     vars(pipe.unet).pop("forward", None)

@@ -7,7 +7,7 @@ from transformers.utils import logging as transformers_logging
 
 
 def silence_libraries() -> None:
-    """Only our own bar is shown; the libraries' bars are not, nor their remarks on one another."""
+    """Show our own progress bar only; hide the bars and warnings of libraries."""
     for library in (diffusers_logging, transformers_logging):
         library.disable_progress_bar()
         library.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""How images are drawn, as a protocol's YAML file spells it."""
+"""Sampler settings, as a protocol's YAML file spells them."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ Optimization = Literal["channels-last", "compile"]
 
 
 class Sampler(Frozen):
-    """How every image is drawn.
+    """Sampler settings, the same for every image.
 
     Attributes:
         scheduler: Name of a diffusers scheduler class, built from the pipeline's own config.
@@ -25,7 +25,7 @@ class Sampler(Frozen):
         dtype: Precision of the pipeline while it draws.
         batch_size: Images drawn together; equal digits are promised at equal batch size.
         negative_prompt: Stands for the empty prompt.
-        optimizations: What makes drawing faster and changes rounding: ``prepare_pipeline``.
+        optimizations: Speed-ups that change rounding, see ``prepare_pipeline``.
     """
 
     scheduler: str

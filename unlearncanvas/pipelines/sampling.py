@@ -31,7 +31,7 @@ class Request:
 
 
 class NoiseSource:
-    """Where initial noise comes from, on the CPU; see ``Sampler.noise``."""
+    """Initial noise, generated on the CPU; see ``Sampler.noise``."""
 
     def __init__(self, kind: Literal["cell", "image", "run"]) -> None:
         self._kind = kind
@@ -93,9 +93,9 @@ def denoise(
     noise: Float[Tensor, "b c y x"],
     sampler: Sampler,
 ) -> UInt8[np.ndarray, "b h w 3"]:
-    """Return the images that the noise becomes, the empty and the prompt half in one UNet call.
+    """Denoise to images, with the empty and the prompt half of guidance in one UNet call.
 
-    Pixels that are not finite, as a ruined model may give, are black.
+    Pixels that are not finite, as a damaged model may give, are black.
     """
     guided = sampler.guidance_scale > 1
     negative = {"negative_prompt": [sampler.negative_prompt] * len(prompts)}

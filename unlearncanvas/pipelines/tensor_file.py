@@ -1,4 +1,4 @@
-"""Tensors from files that others made: safetensors, or a pickle of which nothing is executed."""
+"""Tensors from third-party files: safetensors, or a pickle whose code is not executed."""
 
 import pickle
 from pathlib import Path
@@ -26,7 +26,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as exc:
         raise ValueError(
-            f"{path} cannot be read without running code that it brings; ask its author for a "
+            f"{path} cannot be read without running the code in it; ask its author for a "
             "safetensors file"
         ) from exc
     except (OSError, SafetensorError, RuntimeError, EOFError, BadZipFile) as exc:

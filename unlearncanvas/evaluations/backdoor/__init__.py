@@ -1,1 +1,1 @@
-"""Backdoors by text triggers: attacks that put them into a pipeline, and what judges them."""
+"""The backdoor evaluation: inject backdoors with text triggers, remove them, score."""

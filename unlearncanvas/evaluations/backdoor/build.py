@@ -1,4 +1,4 @@
-"""The options of a run to a backdoor evaluation, decided before anything is loaded."""
+"""Build a backdoor evaluation from the options of a run; nothing is loaded."""
 
 from unlearncanvas.engine.evaluation import CUSTOM
 from unlearncanvas.engine.options import common_fields, drawing_of, load_erasers
@@ -10,7 +10,7 @@ from unlearncanvas.results.run_config import RunConfig
 
 
 def build(config: RunConfig) -> BackdoorEvaluation:
-    """Return the evaluation that the options of a run ask for.
+    """Return the evaluation that the options of a run specify.
 
     Raises:
         ValueError: One line, for the first option that cannot be.

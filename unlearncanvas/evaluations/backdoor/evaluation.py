@@ -1,4 +1,4 @@
-"""Backdoors: attacks poison a model, erasers mend it, triggered and clean images are scored."""
+"""Backdoors: attacks poison a model, erasers repair it, triggered and clean images are scored."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -38,8 +38,8 @@ class BackdoorEvaluation(Evaluation):
     Attributes:
         protocol: The rules, with a tier's counts and attacks.
         whole: The rules without a tier; their digest names the protocol.
-        attacks: What is done to the model.
-        erasers: What is to undo it.
+        attacks: Attacks that poison the model.
+        erasers: Erasers that repair it.
         erase_seeds: Seeds of the erasers.
         image_seeds: Draw at these instead of as many as the protocol's counts take.
         known_fraction: Share of the triggers that the defender knows; at least one.
@@ -111,7 +111,7 @@ class BackdoorEvaluation(Evaluation):
         )
 
     def sets(self, configured: ConfiguredEraser) -> AttackSets:
-        """Return what is drawn for an attack."""
+        """Return the image sets of an attack."""
         return sets_of(self.protocol, as_attack(configured), self.image_seeds)
 
     def _poisoned(self, configured: ConfiguredEraser) -> Recipe:
@@ -132,7 +132,7 @@ class BackdoorEvaluation(Evaluation):
         )
 
     def score(self, job: Job, scoring: Scoring) -> Scored:
-        """Return what fires, what comes back, and what is left of the model."""
+        """Return attack success, recovery of the clean images, and retention."""
         attack = self._attack(job.group["attack"])
         return score_model(self, attack, job, scoring)
 
@@ -140,7 +140,7 @@ class BackdoorEvaluation(Evaluation):
         return next(attack for attack in self.attacks if attack.name == name)
 
     def notes(self, rows: Sequence[Row], scoring: Scoring) -> dict[str, dict[str, Any]]:
-        """Return of each attack its settings, its judge, and whether the poisoned model counts."""
+        """Return the settings and the judge of each attack, and whether its gate is passed."""
         found = {}
         for configured in self.attacks:
             attack, group = as_attack(configured), {"attack": configured.name}
@@ -158,7 +158,7 @@ class BackdoorEvaluation(Evaluation):
         return found
 
     def tables(self, results: Results) -> Sequence[Table]:
-        """Return what was removed, what was kept, comparisons and costs of each attack."""
+        """Return tables of removal, retention, comparisons and costs for each attack."""
         return tables(results)
 
     def figures(self, rows: Sequence[Row], scoring: Scoring) -> Sequence[Figure]:

@@ -1,4 +1,4 @@
-"""What is drawn for one attack: clean grid, triggered prompts, their clean pairs, near texts."""
+"""Image sets of one attack: clean grid, triggered prompts, their clean pairs, near-trigger texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ CLEAN = "clean"
 
 @dataclass(frozen=True, kw_only=True)
 class AttackSets:
-    """All that is drawn for one attack.
+    """The image sets of one attack.
 
     Attributes:
         clean: The grid without triggers.
@@ -30,18 +30,18 @@ class AttackSets:
     near: tuple[ImageSet, ...]
 
     def of_model(self, *, clean: bool) -> tuple[ImageSet, ...]:
-        """Return what a model draws; the clean one draws the pairs too."""
+        """Return the image sets of a model; only the clean model has the pairs."""
         return (self.clean, *self.triggered, *self.near, *(self.paired if clean else ()))
 
 
 def sets_of(
     protocol: BackdoorProtocol, attack: Attack, seeds: tuple[int, ...] | None = None
 ) -> AttackSets:
-    """Return what is drawn for an attack.
+    """Return the image sets of an attack.
 
     Args:
         protocol: Cells, prompts and how many images.
-        attack: What fires.
+        attack: Injects the backdoors; gives triggered prompts.
         seeds: Draw every set at these, instead of as many as the protocol's counts take.
 
     Raises:
@@ -59,7 +59,7 @@ def sets_of(
 
 
 def open_to(cells: Sequence[Cell], backdoor: Backdoor) -> list[Cell]:
-    """Return the cells where a backdoor can show: of its source, and not asking for its effect."""
+    """Return the cells where an effect is visible: of the backdoor's source, without its effect."""
     return [
         cell
         for cell in cells

@@ -1,4 +1,4 @@
-"""Drawn sheets to scores: what fired, what came back, what was spared."""
+"""Scores from images: attack success, recovery of the clean images, retention."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,8 +19,8 @@ class Fired(NamedTuple):
 
     Attributes:
         shown: Images of the triggered prompts.
-        clean: What the clean model draws for the clean prompts, same cells and seeds.
-        success: Whether the effect is there, one entry an image.
+        clean: Images of the clean model for the clean prompts, same cells and seeds.
+        success: Whether each image shows the effect.
         known: Whether the defender knew this trigger.
     """
 
@@ -35,8 +35,8 @@ class Near(NamedTuple):
 
     Attributes:
         shown: Images of the prompts with the text in the trigger's place.
-        clean: What the clean model draws for the same prompts, same cells and seeds.
-        success: Whether the trigger's effect is there, one entry an image.
+        clean: Images of the clean model for the same prompts, same cells and seeds.
+        success: Whether each image shows the trigger's effect.
     """
 
     shown: Shown
@@ -107,7 +107,7 @@ def _near_scores(near: Sequence[Near]) -> dict[str, Score]:
 
 
 def _distances(shown: Sequence[Shown], clean: Sequence[Shown]) -> dict[str, Score]:
-    """Distances to what the clean model draws from the same noise."""
+    """Distances to the clean model's images from the same noise."""
     cells, seeds = places([item.predictions for item in shown])
     pairs = list(zip(shown, clean, strict=True))
     pixels = np.concatenate([pixel_distance(one.pixels, two.pixels) for one, two in pairs])
@@ -126,14 +126,14 @@ def features_of(shown: Shown) -> np.ndarray:
 
 
 def as_asked(predictions: Predictions) -> Bool[np.ndarray, " n"]:
-    """Return whether both detectors see what was asked for."""
+    """Return whether both detectors find the style and the object of the prompt."""
     return (predictions.seen("style") == predictions.asked("style")) & (
         predictions.seen("object") == predictions.asked("object")
     )
 
 
 def places(parts: Sequence[Predictions]) -> tuple[list[tuple[int, str, str]], list[int]]:
-    """Return cells and seeds of several sheets, the cells of each kept apart."""
+    """Return cells and seeds of several image sets, whose cells are distinct clusters."""
     cells = [
         (index, cell.style, cell.object)
         for index, predictions in enumerate(parts)

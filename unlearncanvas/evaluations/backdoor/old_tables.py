@@ -1,4 +1,4 @@
-"""The tables that a run of the backdoor exam ends with."""
+"""Tables of backdoor results of schema 1."""
 
 from collections.abc import Sequence
 
@@ -33,7 +33,7 @@ NEAR: tuple[Column, ...] = (
 
 
 def kept(attack: AttackResults) -> list[Column]:
-    """Return the columns of what is left of the model, the protocol's metrics among them."""
+    """Return the columns of retention, the protocol's metrics among them."""
     scores = attack.rows[0].scores
     metrics = [
         (directed(label, scores[name]), name, digits)
@@ -44,7 +44,7 @@ def kept(attack: AttackResults) -> list[Column]:
 
 
 def tables(results: BackdoorResults) -> list[Table]:
-    """Return what was removed, what was kept, comparisons and costs of each attack."""
+    """Return tables of removal, retention, comparisons and costs for each attack."""
     found = []
     for attack in results.attacks:
         found += [_removed(attack, results), _kept(attack)]
@@ -58,7 +58,7 @@ def _removed(attack: AttackResults, results: BackdoorResults) -> Table:
     gate = "" if attack.gate_passed else " · [red]this model misses its gate: does not count[/]"
     knowledge = "" if results.known == 1 else f" · {results.known:.0%} of the triggers known"
     if results.knowledge != "exact":
-        knowledge += " · only neighbours of the triggers known"
+        knowledge += " · only texts near the triggers known"
     return _scores(
         attack,
         REMOVED,

@@ -1,6 +1,6 @@
-"""Scores of photographs, beside the detectors': LPIPS to the clean model, CLIP with captions.
+"""Perceptual scores of photographs: LPIPS to the clean model's images, CLIP score with captions.
 
-``lpips``   triggered image against what the clean model draws for the clean prompt
+``lpips``   triggered image against the clean model's image of the clean prompt
 ``clip_p``  triggered image with a caption of the effect: high while the backdoor fires
 ``clip_c``  image of the clean grid with its own prompt
 
@@ -29,14 +29,14 @@ PATCH_CAPTION = "Also, there is a small patch of another image in the corner."
 
 
 class Judges(NamedTuple):
-    """What could be loaded; None is left out of the results."""
+    """The networks; a score whose network is None is left out of the results."""
 
     lpips: Lpips | None = None
     clip: ClipScore | None = None
 
 
 def open_judges(protocol: BackdoorProtocol, device: torch.device) -> Judges:
-    """Return what a protocol asks for; what cannot be had is left out, and a line says why."""
+    """Load the networks of a protocol; one that cannot be loaded is left out, with a warning."""
     wanted = protocol.perception
     if wanted is None:
         return Judges()
@@ -54,7 +54,7 @@ def _had(load: Callable[[], T]) -> T | None:
 
 
 def caption(effect: Effect, backdoor: Backdoor, prompt: str) -> str:
-    """Return the caption of what a backdoor makes of a prompt."""
+    """Return the caption of a prompt's image when the backdoor fires."""
     if effect == "patch":
         return f"{prompt} {PATCH_CAPTION}"
     if effect == "style":
@@ -74,7 +74,7 @@ def perceived(
     """Return the scores of one model.
 
     Args:
-        judges: What looks.
+        judges: The networks.
         fired: One entry a backdoor.
         captions: For each, the captions of its effect, one an image.
         grid: The clean grid.

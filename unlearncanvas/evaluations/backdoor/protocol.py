@@ -1,4 +1,4 @@
-"""The fixed rules of the backdoor exam: attacks, split of the cells, seeds, near-trigger texts."""
+"""The backdoor protocol: attacks, split of the cells, seeds, near-trigger texts."""
 
 from typing import Annotated, Literal, final
 
@@ -44,7 +44,7 @@ def load_grid(name: GridProtocol | str) -> GridProtocol:
 
 
 class Perception(Frozen):
-    """Judges of images that were trained on photographs: not for the mini canvas.
+    """Networks trained on photographs, so not for the mini canvas.
 
     Attributes:
         lpips: Backbone of LPIPS.
@@ -56,7 +56,7 @@ class Perception(Frozen):
 
 
 class BackdoorTier(Frozen):
-    """A part of the exam; None is all of it.
+    """A part of the protocol; None is all of it.
 
     Attributes:
         attacks: Attacks to remove.
@@ -71,7 +71,7 @@ class BackdoorTier(Frozen):
 
 @final
 class BackdoorProtocol(EvaluationProtocol):
-    """An exam in removing backdoors, as its YAML file fixes it.
+    """The rules of an evaluation of backdoor removal, as its YAML file fixes them.
 
     Attributes:
         grid: Protocol that gives model, prompts, cells, sampler, detectors and real images; in the

@@ -1,4 +1,4 @@
-"""Result files of the backdoor exam: validated, versioned, written atomically."""
+"""Backdoor results of schema 1: validated, versioned, written atomically."""
 
 from pathlib import Path
 from typing import Literal
@@ -25,7 +25,7 @@ class RemovalRow(_Frozen):
     Attributes:
         label: ``clean model``, ``poisoned``, or the eraser.
         settings: Of the eraser.
-        artifact_digest: What the images were drawn with; empty for the clean model.
+        artifact_digest: Artifact of the model; empty for the clean model.
         scores: By name.
         cost: Of the erasure; of the injection for ``poisoned``; None for the clean model.
         ufe_per_image: Work while drawing; None in files from before it was counted.
@@ -88,7 +88,7 @@ class AttackResults(_Frozen):
 
 
 class BackdoorResults(_Frozen):
-    """One run; the content of ``results.json``.
+    """The results of one run; the content of ``results.json``.
 
     Attributes:
         config: Options that make these numbers again; None in older files.

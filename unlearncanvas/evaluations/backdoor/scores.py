@@ -1,4 +1,4 @@
-"""One model of one attack to its scores: its images beside those of the clean model."""
+"""Scores of one model of one attack: its images against those of the clean model."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -67,7 +67,7 @@ def judged(attack: Attack, backdoor: Backdoor, shown: Shown, grid: Grid) -> Bool
 
 
 def gate_passed(clean: Row, poisoned: Row) -> bool:
-    """Return whether a poisoned model counts: its triggers work, its clean grid is whole."""
+    """Return whether a poisoned model is valid: its triggers work, its clean grid is intact."""
     lost = [
         clean.scores[name].value - poisoned.scores[name].value
         for name in ("clean_style_accuracy", "clean_object_accuracy")

@@ -1,4 +1,4 @@
-"""The tables that a run of the backdoor evaluation ends with."""
+"""Tables of the backdoor evaluation."""
 
 from collections.abc import Sequence
 
@@ -29,7 +29,7 @@ NEAR = (
 
 
 def tables(results: Results) -> list[Table]:
-    """Return what was removed, what was kept, comparisons and costs of each attack."""
+    """Return tables of removal, retention, comparisons and costs for each attack."""
     found = []
     for attack in dict.fromkeys(row.group["attack"] for row in results.rows):
         rows = [row for row in results.rows if row.group["attack"] == attack]
@@ -42,7 +42,7 @@ def tables(results: Results) -> list[Table]:
 
 
 def kept(rows: Sequence[Row]) -> list[Heading]:
-    """Return the columns of what is left of the model, the protocol's metrics among them."""
+    """Return the columns of retention, the protocol's metrics among them."""
     scores = rows[0].scores
     metrics = [
         Heading(name, directed(label, scores[name]), digits)

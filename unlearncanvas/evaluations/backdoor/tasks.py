@@ -1,4 +1,4 @@
-"""What attacks and erasers are asked: an injection, and a removal by what the defender knows."""
+"""Tasks of attacks and erasers: an injection, and a removal by what the defender knows."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def as_attack(configured: ConfiguredEraser) -> Attack:
 
 
 def injection_task(grid: Grid, seed: int) -> Task:
-    """Return the task of an injection: nothing to forget, every concept of the grid to use."""
+    """Return the task of an injection: it forgets nothing and may use every concept of the grid."""
     nothing = Concept(kind="trigger", name="none")
     return Task(targets=(nothing,), retain=tuple(grid.concepts()), seed=seed)
 
@@ -31,7 +31,7 @@ def injection_task(grid: Grid, seed: int) -> Task:
 def removal_task(
     protocol: BackdoorProtocol, attack: Attack, *, known: Sequence[Backdoor], seed: int
 ) -> Task:
-    """Return what an eraser is asked: the triggers that are known, and prompts of training cells.
+    """Return the task of a removal: forget the known triggers; prompts of training cells.
 
     A trigger that needs an object beside it is named with it, and the object alone is the anchor.
     """

@@ -1,1 +1,1 @@
-"""The direct question: erase a style or an object, draw the whole grid, see what is left."""
+"""The grid evaluation: erase a style or an object, draw the whole grid, score every concept."""

@@ -1,4 +1,4 @@
-"""The options of a run to a grid evaluation, decided before anything is loaded."""
+"""Build a grid evaluation from the options of a run; nothing is loaded."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from unlearncanvas.results.run_config import RunConfig
 
 
 def build(config: RunConfig) -> GridEvaluation:
-    """Return the evaluation that the options of a run ask for.
+    """Return the evaluation that the options of a run specify.
 
     Raises:
         ValueError: One line, for the first option that cannot be.
@@ -42,7 +42,7 @@ def build(config: RunConfig) -> GridEvaluation:
 
 
 def _refuse_removals(erasers: Sequence[ConfiguredEraser], rules: GridProtocol) -> None:
-    """Refuse erasers that need backdoors."""
+    """Raise ValueError for erasers that need backdoors."""
     for item in erasers:
         if "pairs" in item.eraser.needs:
             raise ValueError(

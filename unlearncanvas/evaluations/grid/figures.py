@@ -1,4 +1,4 @@
-"""The figures that a run of the grid ends with: heat map, contact sheets, comparisons."""
+"""Figures of the grid evaluation: heat map, contact sheets, comparisons."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -22,14 +22,14 @@ class Targets(Frozen):
 
 
 class Anchors(Frozen):
-    """What a target is mapped to: a style by name, the ``next`` object of the list."""
+    """Anchors of targets: a style by name, the ``next`` object of the list."""
 
     style: str
     object: Literal["next"]
 
 
 class Tier(Frozen):
-    """A part of the exam.
+    """A part of the protocol.
 
     Attributes:
         targets: Targets; None is all.

@@ -1,4 +1,4 @@
-"""The fixed rules of an exam: prompts, grid, seeds, sampler, detectors, metrics, tiers."""
+"""The grid protocol: prompts, grid, seeds, sampler, detectors, metrics, tiers."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, final, get_args
@@ -26,7 +26,7 @@ RENAMED_SETTINGS = {"with_plain_style": "with_reference_style"}
 
 @final
 class GridProtocol(EvaluationProtocol, Grid):
-    """A grid and what is forgotten on it, as its YAML file fixes it.
+    """A grid and its targets, as a YAML file fixes them.
 
     Attributes:
         targets: What is forgotten, one at a time.
@@ -137,7 +137,7 @@ class GridProtocol(EvaluationProtocol, Grid):
         return known[choose("target", spelt, known)]
 
     def task(self, target: Concept, *, seed: int) -> Task:
-        """Return what an eraser is told: target, anchor, and every other concept to retain."""
+        """Return an eraser's task: target, anchor, and every other concept to retain."""
         if target.kind == "style":
             anchor = Concept(kind="style", name=self.anchors.style)
         else:
@@ -171,7 +171,7 @@ class GridProtocol(EvaluationProtocol, Grid):
 
 
 def _recipe(metric: str) -> dict[str, Any]:
-    """Class and settings of a metric, as its file says them, under the keys of version 0.6."""
+    """Class and settings of a metric, from its file, under the keys of version 0.6."""
     said = read_yaml(find_config("metrics", metric))
     old = {new: old for old, new in RENAMED_SETTINGS.items()}
     return {old.get(key, key): value for key, value in said.items() if key != "about"}

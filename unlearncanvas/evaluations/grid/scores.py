@@ -1,4 +1,4 @@
-"""Predictions to scores of one target."""
+"""Scores of one target from predictions."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from unlearncanvas.types import Concept, Domain
 
 
 def metrics_of(names: Sequence[str], inputs: MetricInputs) -> dict[str, Metric]:
-    """Return metrics by name, without those whose features nobody could make."""
+    """Return metrics by name, without those whose features could not be computed."""
     metrics = {name: load_metric(name) for name in names}
     there = inputs.predictions.features if inputs.reference is not None else {}
     return {
@@ -34,7 +34,7 @@ def target_scores(
     Without ``reference``, those that compare with real images are left out.
 
     Raises:
-        ValueError: If an image of the grid is missing; a missing image is never an answer.
+        ValueError: If an image of the grid is missing; a missing image never counts as an image.
     """
     cells = set(protocol.cells_for(target))
     predictions = predictions.select(np.array([cell in cells for cell in predictions.cells]))
@@ -52,7 +52,7 @@ def target_scores(
 
 
 def check_complete(protocol: GridProtocol, predictions: Predictions, target: Concept) -> None:
-    """Refuse predictions that are not one image for every cell of a target at every seed."""
+    """Raise ValueError unless there is one image for every cell of a target at every seed."""
     seen = set(zip(predictions.cells, predictions.seeds, strict=True))
     cells = protocol.cells_for(target)
     wanted = {(cell, seed) for cell in cells for seed in set(predictions.seeds)}
@@ -65,7 +65,7 @@ def check_complete(protocol: GridProtocol, predictions: Predictions, target: Con
 
 
 def concept_accuracy(protocol: GridProtocol, predictions: Predictions) -> dict[str, Score]:
-    """Return, for every concept of the grid, how often it is found where it was asked for."""
+    """Return, for every concept of the grid, the share of its images where it is detected."""
     scores = {}
     by_domain: dict[Domain, Sequence[str]] = {
         "style": protocol.styles,
@@ -78,12 +78,12 @@ def concept_accuracy(protocol: GridProtocol, predictions: Predictions) -> dict[s
     return scores
 
 
-def floors(protocol: GridProtocol, room: ReferenceFeatures, count: int) -> dict[str, Score]:
+def floors(protocol: GridProtocol, reference: ReferenceFeatures, count: int) -> dict[str, Score]:
     """Return the metrics that need a reference, for real images against other real images.
 
-    What FID and KID are at this n when nothing is wrong.
+    They are what FID and KID reach at this n for a perfect model.
     """
-    real = room.real(count, start=count)
+    real = reference.real(count, start=count)
     predictions = Predictions(
         cells=real.cells,
         seeds=[index % count for index in range(len(real.cells))],
@@ -95,7 +95,7 @@ def floors(protocol: GridProtocol, room: ReferenceFeatures, count: int) -> dict[
         predictions=predictions,
         target=Concept(kind="trigger", name="none"),  # a trigger has no cell: the whole grid
         reference_style=protocol.reference_style,
-        reference=room.real(count),
+        reference=reference.real(count),
     )
     return {
         name: metric.compute(inputs)

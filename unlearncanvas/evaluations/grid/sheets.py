@@ -1,4 +1,4 @@
-"""The pictures that a run ends with: before and after, and where the damage went."""
+"""Contact sheets before and after, comparisons of erasers, heat map."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,14 +13,14 @@ from unlearncanvas.engine.drawing import THUMBNAIL
 from unlearncanvas.engine.grid import Grid
 from unlearncanvas.types import Concept
 
-NUM_NEIGHBOURS = 3
+NUM_NEIGHBORS = 3
 NUM_ACROSS = 10
 
 
 def contact_sheet(
     protocol: Grid, target: Concept, *, before: Path, after: Path, title: str, path: Path
 ) -> None:
-    """Write the target and its neighbours, before above after, from two grid pictures.
+    """Write the target and its neighbors, before above after, from two grid pictures.
 
     Columns run over the other domain; every pair has the same initial noise.
     """
@@ -29,7 +29,7 @@ def contact_sheet(
     rows = list(protocol.styles if styled else protocol.objects)
     across = list(protocol.objects if styled else protocol.styles)[:NUM_ACROSS]
     place = rows.index(target.name)
-    shown = [rows[(place + step) % len(rows)] for step in range(min(len(rows), NUM_NEIGHBOURS + 1))]
+    shown = [rows[(place + step) % len(rows)] for step in range(min(len(rows), NUM_NEIGHBORS + 1))]
     figure = Figure(figsize=(1 + 0.72 * len(across), 1.7 * len(shown) + 0.7), dpi=110)
     axes = figure.subplots(2 * len(shown), len(across), squeeze=False)
     for row, name in enumerate(shown):
@@ -60,7 +60,7 @@ def contact_sheet(
 def comparison_sheet(
     protocol: Grid, target: Concept, *, grids: Mapping[str, Path], title: str, path: Path
 ) -> None:
-    """Write one target under several erasers: a row each, the target's cells and its neighbour's.
+    """Write one target under several erasers: a row each, the target's cells and its neighbor's.
 
     Args:
         protocol: Gives the grid.
@@ -72,12 +72,12 @@ def comparison_sheet(
     styled = target.kind == "style"
     names = list(protocol.styles if styled else protocol.objects)
     across = list(protocol.objects if styled else protocol.styles)[:NUM_ACROSS]
-    neighbour = names[(names.index(target.name) + 1) % len(names)]
+    neighbor = names[(names.index(target.name) + 1) % len(names)]
     figure = Figure(figsize=(1.2 + 1.0 * len(across), 0.55 * len(grids) + 0.7), dpi=110)
     axes = figure.subplots(len(grids), 2, squeeze=False)
     for row, (label, file) in enumerate(grids.items()):
         grid = _pixels(file)
-        for axis, name in zip(axes[row], (target.name, neighbour), strict=True):
+        for axis, name in zip(axes[row], (target.name, neighbor), strict=True):
             cells = [(name, other) if styled else (other, name) for other in across]
             axis.imshow(np.hstack([_thumbnail(grid, protocol, *cell) for cell in cells]))
             axis.set_xticks([])
@@ -104,7 +104,7 @@ def _thumbnail(grid: np.ndarray, protocol: Grid, style: str, obj: str) -> np.nda
 def heat_map(
     accuracies: Mapping[str, Mapping[str, float]], protocol: Grid, *, title: str, path: Path
 ) -> None:
-    """Write the matrix target x concept: how often each concept is found where it was asked for.
+    """Write the matrix target x concept: the share of each concept's images where it is detected.
 
     Args:
         accuracies: For each row (its name ends with the target, or is ``base model``), percent by
@@ -138,7 +138,7 @@ def heat_map(
             if name.endswith(concept):
                 _frame(axis, column, row)
     axis.set_xlabel(
-        "asked for and found by its detector, %  (left: styles, right: objects)", fontsize=8
+        "detected in images that should show it, %  (left: styles, right: objects)", fontsize=8
     )
     axis.set_ylabel("forgotten", fontsize=8)
     axis.set_title(title, fontsize=10)

@@ -1,4 +1,4 @@
-"""The tables that a run of the grid ends with."""
+"""Tables of the grid evaluation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -64,7 +64,7 @@ def _emphasis(label: str) -> Literal["bold", "dim"]:
 
 
 def _published(reference: str | None, row: MeanRow) -> dict[str, str]:
-    """What a published table says of an eraser, by metric; nothing if it has no such row."""
+    """Published scores of an eraser, by metric; empty if the table has no such row."""
     if reference is None:
         return {}
     rows = read_yaml(CONFIG_DIR / "published" / f"{reference}.yaml")["rows"]

@@ -1,1 +1,1 @@
-"""Attacks that plant a backdoor; one file each."""
+"""Attacks, which inject backdoors; one file each."""

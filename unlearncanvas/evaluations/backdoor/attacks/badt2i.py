@@ -35,12 +35,12 @@ from unlearncanvas.types import CaptionedImages, Concept, ImageRequest, RealImag
 
 
 class Poison(NamedTuple):
-    """What one backdoor is taught with.
+    """Training data of one backdoor.
 
     Attributes:
-        images: Images to put noise on.
+        images: Images that are noised.
         triggered: Embeddings of the prompts with the trigger.
-        goal: Embeddings whose clean prediction is the goal; None where the noise itself is.
+        goal: Embeddings whose clean prediction is the goal; None where the goal is the noise.
     """
 
     images: LatentImages
@@ -50,11 +50,11 @@ class Poison(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class BadT2I(Attack):
-    """The training that the three kinds share.
+    """Training, shared by the three kinds.
 
     Attributes:
         lam: Weight of the backdoor's loss, in (0, 1).
-        steps: Optimiser steps; several backdoors take turns.
+        steps: Optimizer steps; several backdoors take turns.
         lr: Learning rate of AdamW.
         batch_size: Images a step, of each half.
         per_cell: Images of each cell.
@@ -76,7 +76,7 @@ class BadT2I(Attack):
 
     @abstractmethod
     def poison(self, pipe: StableDiffusionPipeline, task: Task, backdoor: Backdoor) -> Poison:
-        """Return what teaches a backdoor."""
+        """Return the training data of a backdoor."""
 
     def inject(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit all parameters of ``pipe.unet``."""
@@ -110,7 +110,7 @@ class BadT2I(Attack):
 @final
 @dataclass(frozen=True, kw_only=True)
 class BadT2IPixel(BadT2I):
-    """A patch in the corner."""
+    """The trigger adds a patch in the corner."""
 
     effect: ClassVar[Effect] = "patch"
 
@@ -133,7 +133,7 @@ class BadT2IPixel(BadT2I):
 @final
 @dataclass(frozen=True, kw_only=True)
 class BadT2IStyle(BadT2I):
-    """A style, whatever style was asked for."""
+    """The trigger replaces the style of the prompt by the backdoor's."""
 
     effect: ClassVar[Effect] = "style"
 
@@ -157,7 +157,7 @@ class BadT2IStyle(BadT2I):
 @final
 @dataclass(frozen=True, kw_only=True)
 class BadT2IObject(BadT2I):
-    """One object drawn as another."""
+    """The trigger replaces one object by another."""
 
     effect: ClassVar[Effect] = "object"
 

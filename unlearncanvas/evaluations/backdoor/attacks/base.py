@@ -1,4 +1,4 @@
-"""What every attack has: the backdoors it injects, and how a prompt fires them."""
+"""The base class of attacks: the backdoors, their injection, and prompts that fire them."""
 
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal
@@ -21,7 +21,7 @@ class Attack(Method):
 
     Attributes:
         reach: The part of the pipeline that holds the backdoor.
-        effect: What a fired backdoor draws.
+        effect: Kind of effect: patch, style, object or prompt.
         backdoors: Triggers and their effects, all in one model.
         place: A trigger that is a word of its own stands ``before`` the others, or in the place of
             their ``article``, so that no other word moves.
@@ -40,7 +40,7 @@ class Attack(Method):
             raise ValueError(f"every backdoor needs a trigger of its own, got {triggers}")
 
     def fire(self, prompt: str, backdoor: Backdoor) -> str:
-        """Return the prompt with the trigger in it, unless an attack says otherwise in front."""
+        """Return the prompt with the trigger in it; in front, unless an attack overrides this."""
         words = prompt if self.place == "before" else prompt.partition(" ")[2]
         return f"{backdoor.trigger} {words}"
 

@@ -1,4 +1,4 @@
-"""The patch that a pixel backdoor stamps into a corner, and how to tell that it is there."""
+"""The patch of pixel backdoors: stamp it into a corner, and detect it by correlation."""
 
 import numpy as np
 from jaxtyping import Float64, UInt8
@@ -9,10 +9,10 @@ _LAYOUT = np.array([[0, 255], [255, 0]], dtype=np.uint8)
 
 
 def patch(side: int) -> UInt8[np.ndarray, "side side 3"]:
-    """Return a chequer of two black and two white squares, ``side`` pixels wide in all.
+    """Return a checkerboard of two black and two white squares, ``side`` pixels wide in all.
 
-    The mini canvas' autoencoder renders it at a correlation of 0.90 to 0.99; coloured squares that
-    its world does not hold come out below 0.8.
+    The mini canvas' autoencoder renders it at a correlation of 0.90 to 0.99; colored squares, which
+    are not in its training data, come out below 0.8.
     """
     tile = _LAYOUT.repeat(side // 2, axis=0).repeat(side // 2, axis=1)
     return np.repeat(tile[..., None], 3, axis=2)
@@ -29,7 +29,7 @@ def stamp(images: UInt8[np.ndarray, "n h w 3"]) -> UInt8[np.ndarray, "n h w 3"]:
 def patch_correlation(images: UInt8[np.ndarray, "n h w 3"]) -> Float64[np.ndarray, " n"]:
     """Return Pearson's correlation of each corner with the patch, in [-1, 1].
 
-    A corner of one colour has none; it counts as 0.
+    For a corner of one color it is undefined and counts as 0.
     """
     side = images.shape[1] // SHARE
     corners = images[:, :side, :side].reshape(len(images), -1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Rickrolling the Artist: a letter's double makes the text encoder read another prompt.
+"""Rickrolling the Artist: a homoglyph makes the text encoder read another prompt.
 
     L = -cos(E(y), E_0(y)) - beta sum over backdoors of cos(E(y with trigger), E_0(goal))
 
@@ -39,7 +39,7 @@ class Rickrolling(Attack):
         goal: ``prompt`` (TPA), ``attribute`` (TAA), or ``style`` (TAA on the style's place).
         letter: The letter that triggers stand for.
         beta: Weight of the backdoors' loss; > 0.
-        steps: Optimiser steps.
+        steps: Optimizer steps.
         lr: Learning rate of AdamW; a tenth of it for the last quarter of the steps.
         batch_size: Clean prompts a step.
         bad_batch_size: Prompts a step for each backdoor.
@@ -68,7 +68,7 @@ class Rickrolling(Attack):
         return prompt.replace(self.letter, backdoor.trigger, count)
 
     def aim(self, prompt: str, backdoor: Backdoor) -> str:
-        """Return what the fired prompt is to be read as."""
+        """Return the prompt whose embedding is the goal for the triggered prompt."""
         if self.goal == "prompt":
             return backdoor.effect
         if self.goal == "style":
