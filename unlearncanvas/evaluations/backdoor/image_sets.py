@@ -1,4 +1,4 @@
-"""Image sets of one attack: clean grid, triggered prompts, their clean pairs, near-trigger texts."""
+"""Image sets of an attack: clean grid, triggered prompts, their clean pairs, near-trigger texts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
