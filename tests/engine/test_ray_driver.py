@@ -119,11 +119,11 @@ def slow_grid(folder):
     return write_protocol(folder, sampler=sampler | {"num_inference_steps": 20, "batch_size": 4})
 
 
-def small_grid(folder, out):
+def grid_run(folder, out):
     return evaluation(slow_grid(folder), out, "esd", settings=ESD), 10, 1
 
 
-def small_backdoor(folder, out):
+def backdoor_run(folder, out):
     """An injection and two removals: three edits, two of which build on the first."""
     protocol = small_backdoor.write_protocol(folder)
     slow = read_yaml(folder / "small.yaml")
@@ -139,7 +139,7 @@ def small_backdoor(folder, out):
 
 @quiet
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [small_grid, small_backdoor])
+@pytest.mark.parametrize("make", [grid_run, backdoor_run])
 def test_a_killed_node_costs_its_chunks_and_no_digit(make, cluster, driver, tmp_path, caplog):
     nodes, second = cluster
     seen, most, killed = [], [0], []

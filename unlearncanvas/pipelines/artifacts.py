@@ -171,7 +171,7 @@ def read_artifact(folder: Path) -> tuple[Artifact, dict[str, Tensor]]:
 
 
 def read_record(folder: Path) -> Artifact | None:
-    """Return the provenance of an artifact, whose tensors may be deleted; None without a JSON file."""
+    """Return the provenance of an artifact; None without one. Its tensors may be deleted."""
     try:
         return Artifact.model_validate_json(json_path(folder).read_text(encoding="utf-8"))
     except (OSError, ValueError):
