@@ -4,32 +4,35 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from metrics.paired import paired_difference
 from unlearncanvas.engine.chunks import ChunkMetadata, ufe_per_image
-from unlearncanvas.engine.evaluation import Job, PerImage, Scored
-from unlearncanvas.engine.work import tasks_of_job
+from unlearncanvas.engine.job import Job, PerImage, Scored
+from unlearncanvas.pipelines.artifacts import Artifact
 from unlearncanvas.results.schema2 import Comparison, Row
 
-if TYPE_CHECKING:
-    from unlearncanvas.engine.runner import Runner
 
-
-def row_of(job: Job, scored: Scored, metadata: Sequence[ChunkMetadata], runner: "Runner") -> Row:
+def row_of(
+    job: Job,
+    scored: Scored,
+    metadata: Sequence[ChunkMetadata],
+    *,
+    artifact: Artifact | None,
+    folder: str | None,
+    chunks: Sequence[str],
+) -> Row:
     """Return the row of a job.
 
     Args:
         job: What was measured.
         scored: Its scores.
-        metadata: Of its chunks, in the order of its tasks.
-        runner: Knows where artifact and chunks are.
+        metadata: Of its chunks.
+        artifact: What made the last step of its model; None for the base model.
+        folder: Where that is, relative to the results.
+        chunks: Files of its chunks, likewise.
     """
-    evaluation, steps = runner.evaluation, job.recipe.steps
-    start = evaluation.run_folder()
-    artifact = runner.artifact_of(job.recipe) if steps else None
+    steps = job.recipe.steps
     images = sum(item.num_images for item in metadata)
-    tasks = tasks_of_job(evaluation, job)
     return Row(
         label=job.label,
         role=job.role,
@@ -44,10 +47,8 @@ def row_of(job: Job, scored: Scored, metadata: Sequence[ChunkMetadata], runner: 
         seconds_per_image=sum(item.seconds for item in metadata) / images,
         ufe_per_image=ufe_per_image(metadata),
         artifact_digest="" if artifact is None else artifact.digest,
-        artifact=None
-        if artifact is None
-        else relative(evaluation.root / evaluation.folder_of(job.recipe), start),
-        chunks=tuple(relative(runner.unit(task).chunk.path, start) for task in tasks),
+        artifact=folder,
+        chunks=tuple(chunks),
     )
 
 

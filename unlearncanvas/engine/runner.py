@@ -12,7 +12,8 @@ from unlearncanvas.engine.callbacks import Callback, NullCallback
 from unlearncanvas.engine.chunks import ChunkMetadata
 from unlearncanvas.engine.drawing import Drawer, Unit
 from unlearncanvas.engine.environment import environment
-from unlearncanvas.engine.evaluation import Evaluation, Job, PerImage
+from unlearncanvas.engine.evaluation import Evaluation
+from unlearncanvas.engine.job import Job, PerImage, Scored
 from unlearncanvas.engine.model_store import ModelStore, store_of
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.engine.reference_features import open_reference
@@ -60,8 +61,7 @@ class Runner:
             if job.is_base and not evaluation.skip_base_check:
                 self._check_base(job)
             scored = evaluation.score(job, self.scoring)
-            metadata = [self._drawn[task.key] for task in tasks]
-            row = row_of(job, scored, metadata, self)
+            row = self._row(job, scored, tasks)
             rows.append(row)
             if job.role == "tested":
                 values.append((row, dict(scored.per_image)))
@@ -205,6 +205,19 @@ class Runner:
         for task in tasks_of_job(self.evaluation, job):
             drawn.setdefault(task.image_set.name, []).append(self.unit(task))
         return {name: DrawnSet(units) for name, units in drawn.items()}
+
+    def _row(self, job: Job, scored: Scored, tasks: Sequence[DrawTask]) -> Row:
+        """The row of a job, with paths relative to the results."""
+        start, edited = self.evaluation.run_folder(), bool(job.recipe.steps)
+        place = self.evaluation.root / self.evaluation.folder_of(job.recipe)
+        return row_of(
+            job,
+            scored,
+            [self._drawn[task.key] for task in tasks],
+            artifact=self.artifact_of(job.recipe) if edited else None,
+            folder=relative(place, start) if edited else None,
+            chunks=[relative(self.unit(task).chunk.path, start) for task in tasks],
+        )
 
     def _check_base(self, job: Job) -> None:
         """Refuse a base model that the detectors do not recognize."""

@@ -14,7 +14,7 @@ from PIL import Image
 from metrics.base import Predictions, RealFeatures
 from unlearncanvas.engine.chunks import to_predictions
 from unlearncanvas.engine.drawing import PIXELS, Unit
-from unlearncanvas.engine.evaluation import Job
+from unlearncanvas.engine.job import Job
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.engine.reference_features import ReferenceFeatures
 from unlearncanvas.pipelines.artifacts import Artifact

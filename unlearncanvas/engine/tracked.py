@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from unlearncanvas.engine.evaluation import Evaluation, Job
+from unlearncanvas.engine.evaluation import Evaluation
+from unlearncanvas.engine.job import Job
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun, numbers
 from unlearncanvas.engine.work import built_on
 from unlearncanvas.results.schema2 import FILE, MeanRow, Results, Row

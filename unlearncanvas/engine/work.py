@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.engine.evaluation import Evaluation, Job
+from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.image_sets import ImageSet
+from unlearncanvas.engine.job import Job
 from unlearncanvas.engine.recipe import Recipe
 
 

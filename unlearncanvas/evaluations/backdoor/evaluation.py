@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, ClassVar, final
 
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.engine.evaluation import Evaluation, Figure, Job, Role, Scored
+from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.grid import Grid
+from unlearncanvas.engine.job import Figure, Job, Role, Scored
 from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.scoring import Scoring
-from unlearncanvas.evaluations.backdoor.figures import draw_figures
+from unlearncanvas.evaluations.backdoor.figures import removal_figure
 from unlearncanvas.evaluations.backdoor.image_sets import AttackSets, sets_of
 from unlearncanvas.evaluations.backdoor.judge import judge_of
 from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
@@ -133,8 +134,17 @@ class BackdoorEvaluation(Evaluation):
 
     def score(self, job: Job, scoring: Scoring) -> Scored:
         """Return attack success, recovery of the clean images, and retention."""
-        attack = self._attack(job.group["attack"])
-        return score_model(self, attack, job, scoring)
+        configured = self._attack(job.group["attack"])
+        attack = as_attack(configured)
+        return score_model(
+            self.protocol,
+            attack,
+            scoring.drawn(job),
+            scoring.drawn(self.clean_job(configured)),
+            scoring,
+            sets=self.sets(configured),
+            known=num_known(attack, self.known_fraction),
+        )
 
     def _attack(self, name: str) -> ConfiguredEraser:
         return next(attack for attack in self.attacks if attack.name == name)
@@ -163,7 +173,18 @@ class BackdoorEvaluation(Evaluation):
 
     def figures(self, rows: Sequence[Row], scoring: Scoring) -> Sequence[Figure]:
         """Write a contact sheet for every attack."""
-        return draw_figures(self, scoring)
+        self.run_folder().mkdir(parents=True, exist_ok=True)
+        return [self._figure(attack, scoring) for attack in self.attacks]
+
+    def _figure(self, attack: ConfiguredEraser, scoring: Scoring) -> Figure:
+        jobs = [job for job in self._jobs_of(attack) if job.label != CLEAN]
+        return removal_figure(
+            attack.name,
+            self.sets(attack),
+            scoring.drawn(self.clean_job(attack)),
+            {job.label: scoring.drawn(job) for job in jobs},
+            self.run_folder(),
+        )
 
     def run_folder(self) -> Path:
         """Return where tables, figures and ``results.json`` go.

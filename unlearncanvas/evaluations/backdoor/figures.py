@@ -2,48 +2,41 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure as Canvas
 
-from unlearncanvas.engine.evaluation import Figure, Job
-from unlearncanvas.engine.scoring import DrawnSet, Scoring
-from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
-from unlearncanvas.pipelines.methods import ConfiguredEraser
+from unlearncanvas.engine.job import Figure
+from unlearncanvas.engine.scoring import Drawn, DrawnSet
+from unlearncanvas.evaluations.backdoor.image_sets import AttackSets
+from unlearncanvas.evaluations.backdoor.labels import POISONED
 from unlearncanvas.types import Cell
-
-if TYPE_CHECKING:
-    from unlearncanvas.evaluations.backdoor.evaluation import BackdoorEvaluation
 
 NUM_COLUMNS = 8
 
 
-def draw_figures(evaluation: "BackdoorEvaluation", scoring: Scoring) -> list[Figure]:
-    """Write a sheet for every attack."""
-    evaluation.run_folder().mkdir(parents=True, exist_ok=True)
-    return [_sheet(evaluation, attack, scoring) for attack in evaluation.attacks]
+def removal_figure(
+    attack: str, sets: AttackSets, clean: Drawn, models: Mapping[str, Drawn], folder: Path
+) -> Figure:
+    """Write the sheet of one attack.
 
-
-def _sheet(evaluation: "BackdoorEvaluation", attack: ConfiguredEraser, scoring: Scoring) -> Figure:
-    sets, group = evaluation.sets(attack), {"attack": attack.name}
-    clean = scoring.drawn(evaluation.clean_job(attack))
+    Args:
+        attack: Its name.
+        sets: What was drawn for it.
+        clean: By the clean model.
+        models: By the others, by label; the poisoned one is first.
+        folder: Where the sheet goes.
+    """
     names = [item.name for item in sets.triggered]
     rows = {
         "clean model,\nclean prompt": [clean[item.name] for item in sets.paired],
         "clean model,\ntriggered": [clean[name] for name in names],
     }
-    for job in evaluation.jobs():
-        if job.group == group and job.label != CLEAN:
-            drawn = scoring.drawn(job)
-            rows[f"triggered,\n{_after(job)}"] = [drawn[name] for name in names]
-    path = evaluation.run_folder() / f"sheet-{attack.name}.png"
-    title = f"{attack.name}: removal, same noise in each column"
-    removal_sheet(rows, title=title, path=path)
-    return Figure(path, "sheet", group=group)
-
-
-def _after(job: Job) -> str:
-    return "before" if job.label == POISONED else f"after {job.label}"
+    for label, drawn in models.items():
+        after = "before" if label == POISONED else f"after {label}"
+        rows[f"triggered,\n{after}"] = [drawn[name] for name in names]
+    path = folder / f"sheet-{attack}.png"
+    removal_sheet(rows, title=f"{attack}: removal, same noise in each column", path=path)
+    return Figure(path, "sheet", group={"attack": attack})
 
 
 def removal_sheet(rows: Mapping[str, Sequence[DrawnSet]], *, title: str, path: Path) -> None:

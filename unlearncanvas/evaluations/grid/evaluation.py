@@ -7,8 +7,9 @@ from typing import ClassVar, final
 
 from metrics.base import Score
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.engine.evaluation import CUSTOM, Evaluation, Figure, Job, Scored
+from unlearncanvas.engine.evaluation import CUSTOM, Evaluation
 from unlearncanvas.engine.image_sets import ImageSet
+from unlearncanvas.engine.job import Figure, Job, Scored
 from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.scoring import Scoring
 from unlearncanvas.evaluations.grid.figures import draw_figures

@@ -2,22 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from unlearncanvas.engine.evaluation import Figure, Job
+from unlearncanvas.engine.evaluation import Evaluation
+from unlearncanvas.engine.job import Figure, Job
 from unlearncanvas.engine.scoring import Scoring
 from unlearncanvas.evaluations.grid.sheets import comparison_sheet, contact_sheet, heat_map
-from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.schema2 import Row
 from unlearncanvas.types import Concept
 
-if TYPE_CHECKING:
-    from unlearncanvas.evaluations.grid.evaluation import GridEvaluation
 
-
-def draw_figures(
-    evaluation: "GridEvaluation", rows: Sequence[Row], scoring: Scoring
-) -> list[Figure]:
+def draw_figures(evaluation: Evaluation, rows: Sequence[Row], scoring: Scoring) -> list[Figure]:
     """Write the heat map, a contact sheet for each target, and comparisons of several erasers."""
     folder = evaluation.run_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -27,12 +21,12 @@ def draw_figures(
     figures = [_heat_map(evaluation, pairs, folder)]
     figures += [_sheet(evaluation, job, base, scoring, folder) for job, _ in tested]
     if len({job.label for job, _ in tested}) > 1:
-        for target in evaluation.targets:
+        for name in dict.fromkeys(job.group["target"] for job, _ in tested):
             grids = {"base model": base}
             for job, _ in tested:
-                if job.group["target"] == str(target):
+                if job.group["target"] == name:
                     grids[job.label] = _picture(job, scoring)
-            figures.append(_comparison(evaluation, target, grids, folder))
+            figures.append(_comparison(evaluation, Concept.parse(name), grids, folder))
     return figures
 
 
@@ -42,9 +36,7 @@ def _picture(job: Job, scoring: Scoring) -> Path:
     return drawn.units[0].chunk.picture_path
 
 
-def _heat_map(
-    evaluation: "GridEvaluation", pairs: Sequence[tuple[Job, Row]], folder: Path
-) -> Figure:
+def _heat_map(evaluation: Evaluation, pairs: Sequence[tuple[Job, Row]], folder: Path) -> Figure:
     several = len({job.label for job, _ in pairs if job.role == "tested"}) > 1
     accuracies = {}
     for job, row in pairs:
@@ -54,20 +46,18 @@ def _heat_map(
         elif job.role == "tested":
             target = job.group["target"]
             accuracies[f"{job.label} {target}" if several else target] = values
-    erasers = (item.name for item in evaluation.erasers if item.name not in BASELINES)
+    erasers = dict.fromkeys(row.eraser for _, row in pairs if row.role == "tested")
     title = f"{', '.join(erasers) or 'base'} · {evaluation.name} {evaluation.tier}"
     path = folder / "heatmap.png"
-    heat_map(accuracies, evaluation.protocol, title=title, path=path)
+    heat_map(accuracies, evaluation.grid, title=title, path=path)
     return Figure(path, "heatmap")
 
 
-def _sheet(
-    evaluation: "GridEvaluation", job: Job, base: Path, scoring: Scoring, folder: Path
-) -> Figure:
+def _sheet(evaluation: Evaluation, job: Job, base: Path, scoring: Scoring, folder: Path) -> Figure:
     target = Concept.parse(job.group["target"])
     path = folder / f"sheet-{job.label.replace(' ', '-')}-{target.slug}.png"
     contact_sheet(
-        evaluation.protocol,
+        evaluation.grid,
         target,
         before=base,
         after=_picture(job, scoring),
@@ -78,9 +68,9 @@ def _sheet(
 
 
 def _comparison(
-    evaluation: "GridEvaluation", target: Concept, grids: dict[str, Path], folder: Path
+    evaluation: Evaluation, target: Concept, grids: dict[str, Path], folder: Path
 ) -> Figure:
     path = folder / f"compare-{target.slug}.png"
     title = f"{target} forgotten, and its neighbor, seed {evaluation.seeds[0]}"
-    comparison_sheet(evaluation.protocol, target, grids=grids, title=title, path=path)
+    comparison_sheet(evaluation.grid, target, grids=grids, title=title, path=path)
     return Figure(path, "compare", group={"target": str(target)})
