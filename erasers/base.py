@@ -28,7 +28,7 @@ class Method(ABC):
         version: Raised when the method's numbers change, and only then; with the name of the
             configuration and the settings it is the key of everything that the method made.
         per_target: False for the rows that are the same whatever the target is (``none``,
-            ``noise``); they are drawn once.
+            ``noise``); their images are generated once.
     """
 
     kind: ClassVar[Kind]

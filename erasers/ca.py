@@ -4,7 +4,7 @@
     noise-based:  min over theta of E || eps_theta(x_t, c*, t) - eps ||^2
     prior:        + w E || eps_theta(x_t, c, t) - eps ||^2
 
-with x_t noised images that the base model drew for the anchor's prompts c, c* the same prompts
+with x_t noised images that the base model generated for the anchor's prompts c, c* the same prompts
 with the target in the anchor's place, sg no gradient (the teacher is the student itself), eps the
 noise.
 
@@ -16,8 +16,8 @@ wherever their letters are, here whole words; it clips the gradient at norm 1, h
 UnlearnCanvas' run for objects (``as_released``) draws its anchors from prompts of the target itself
 and trains "<prompt>, in the style of <target>".
 
-Cost: 3 + 1 UFE an image of a batch (model-based), 3 more with the prior term; the images drawn
-beforehand are counted apart.
+Cost: 3 + 1 UFE an image of a batch (model-based), 3 more with the prior term; the images
+generated beforehand are counted apart.
 """
 
 from collections.abc import Mapping
@@ -44,12 +44,12 @@ class CA(ContextTemplates, Eraser):
     Attributes:
         loss: ``model`` (towards the model's own prediction for the anchor) or ``noise``.
         parameters: Trained subset: ``x-strict`` keys and values (styles, objects), ``full``
-            (memorised images).
-        num_images: Images drawn for the anchor.
+            (memorized images).
+        num_images: Images generated for the anchor.
         image_steps: Sampler steps of each.
         image_guidance: Guidance of each.
         prior_weight: w; 0 leaves the term out.
-        steps: Optimiser steps.
+        steps: Optimizer steps.
         lr: Learning rate of AdamW.
         weight_decay: Of AdamW.
         batch_size: Images a step.
@@ -92,8 +92,8 @@ class CA(ContextTemplates, Eraser):
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
         """Edit the chosen parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
-        gallery = task.images["anchor"]
-        images, anchor = encode(pipe, gallery), encode_prompts(pipe, gallery.prompts)
+        captioned = task.images["anchor"]
+        images, anchor = encode(pipe, captioned), encode_prompts(pipe, captioned.prompts)
         targets = [encode_prompts(pipe, prompts) for prompts in self.target_prompts(task)]
         order = batches(len(images), self.batch_size, generator)
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:

@@ -26,7 +26,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
 from erasers.base import Eraser
-from erasers.shared.data import ForgetRetain, forget_and_retain_batches, relabelling_loss
+from erasers.shared.data import ForgetRetain, forget_and_retain_batches, relabeling_loss
 from erasers.shared.latents import denoising_loss
 from erasers.shared.training import (
     apply_gradients,
@@ -43,13 +43,13 @@ Rule = Literal["bome", "cosine", "fixed"]
 @final
 @dataclass(frozen=True, kw_only=True)
 class EDiff(ForgetRetain, Eraser):
-    """Relabelling as a constraint on ordinary training.
+    """Relabeling as a constraint on ordinary training.
 
     Attributes:
         rule: Where lambda comes from: ``bome`` as published, ``cosine`` as in the later release,
             ``fixed``.
-        eta: Rate at which the constraint is met, for the adaptive rules; > 0.
-        lam: The fixed lambda; >= 0.
+        eta: Rate at which the constraint is met, for the adaptive rules.
+        lam: The fixed lambda.
         as_released: The same first batch of the target at every step.
     """
 
@@ -76,7 +76,7 @@ class EDiff(ForgetRetain, Eraser):
         with trainable(pipe.unet, parameter_group(pipe.unet, self.parameters)) as parameters:
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
             for _ in range(self.steps):
-                forgetting = relabelling_loss(pipe.unet, next(forget))
+                forgetting = relabeling_loss(pipe.unet, next(forget))
                 constraint = gradients(forgetting, parameters)
                 kept = next(retain)
                 retaining = denoising_loss(pipe.unet, kept.noised, kept.text)

@@ -40,8 +40,8 @@ class ESD(PromptTemplates, Eraser):
     Attributes:
         parameters: Trained subset: ``x`` cross-attention (styles), ``u`` all but cross-attention
             (objects, nudity), ``x-strict`` its keys and values, ``full``.
-        eta: Negative guidance of the goal; > 0.
-        steps: Optimiser steps.
+        eta: Negative guidance of the goal.
+        steps: Optimizer steps.
         lr: Learning rate of Adam.
         batch_size: Latents a step, all of one timestep.
         guidance_scale: Guidance while x_t is denoised; 1 skips the empty half.

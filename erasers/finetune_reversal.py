@@ -2,8 +2,8 @@
 
     min over theta of E || eps_theta(x, c(T + p), t) - eps_clean(x, c(T + p), t) ||^2
 
-with eps_clean the UNet from before the attack, which a defender hardly ever has; the rest as in
-SKD. An upper baseline.
+with eps_clean the UNet before the attack, which a defender rarely has; the rest as in SKD. An upper
+baseline.
 
 Source: "Sealing The Backdoor", arXiv 2508.18235, baseline "Finetune Reversal";
 Mystic-Slice/Sealing-The-Backdoor @ c75ee518. The text speaks of original images, the code uses

@@ -7,12 +7,12 @@ image x_t of the target and the prompt that names it, and columns the tokens of 
 no denoising loss and nothing is retained on purpose.
 
 Source: Zhang et al. 2023 (arXiv 2303.17591), attention re-steering; SHI-Labs/Forget-Me-Not @
-2767849. How this differs: the release minimises one norm over all layers together, not squared
+2767849. How this differs: the release minimizes one norm over all layers together, not squared
 (``as_released``), clips the gradient at norm 1, and masks its columns in the wrong order of heads
 and images when a batch holds different prompts; here the order is the right one, and nothing is
 clipped. The concept is named by plain words, or by vectors that textual inversion finds first
-(``inversion_steps``), as in the release and in UnlearnCanvas' runs: their settings are those of the
-config and of its preset ``sd15``. The runs name an object otherwise while they invert it ("an image
+(``inversion_steps``), as in the release and in UnlearnCanvas' runs: their settings are the
+defaults and the preset ``sd15``. The runs name an object otherwise while they invert it ("an image
 of ..."), here a concept has one prompt.
 
 Cost: 3 UFE an image of a batch, the same again for each step of the inversion.
@@ -57,7 +57,7 @@ class FMN(PromptTemplates, Eraser):
         inversion_steps: Steps of textual inversion; 0 keeps the plain words.
         inversion_lr: Learning rate of the inversion.
         inversion_vectors: Vectors that it finds.
-        steps: Optimiser steps.
+        steps: Optimizer steps.
         lr: Learning rate of AdamW.
         weight_decay: Of AdamW.
         batch_size: Images a step.

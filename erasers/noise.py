@@ -1,7 +1,7 @@
 """Noise: the UNet's weights replaced by Gaussians, the eraser that forgets everything.
 
-Each tensor W becomes sigma z, z ~ N(0, I), with sigma the root mean square of W. It has the highest
-UA that no one should want, and shows what IRA and CRA are by chance.
+Each tensor W becomes sigma z, z ~ N(0, I), with sigma the root mean square of W. It has the
+highest UA of all, and shows what IRA and CRA are by chance.
 
 Source: the degenerate row that DESIGN.md asks of every table.
 """
@@ -24,7 +24,7 @@ class Noise(Eraser):
     per_target: ClassVar[bool] = False
 
     def planned_ufe(self) -> int:
-        """Return 0: no image is drawn and nothing is trained."""
+        """Return 0: no image is generated and nothing is trained."""
         return 0
 
     @torch.no_grad()

@@ -17,7 +17,7 @@ class NoErasure(Eraser):
     per_target: ClassVar[bool] = False
 
     def planned_ufe(self) -> int:
-        """Return 0: no image is drawn and nothing is trained."""
+        """Return 0: no image is generated and nothing is trained."""
         return 0
 
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:

@@ -33,8 +33,8 @@ class RickrollingRemoval(Eraser):
     """Training of the text encoder alone.
 
     Attributes:
-        beta: Weight of the triggered prompts; > 0.
-        steps: Optimiser steps.
+        beta: Weight of the triggered prompts.
+        steps: Optimizer steps.
         lr: Learning rate of AdamW; a tenth of it for the last quarter of the steps.
         batch_size: Prompts a step.
     """

@@ -35,7 +35,7 @@ from erasers.shared.data import (
     ForgetRetain,
     forget_and_retain_batches,
     guided_loss,
-    relabelling_loss,
+    relabeling_loss,
 )
 from erasers.shared.embeddings import embed, repeat
 from erasers.shared.latents import denoising_loss
@@ -52,11 +52,11 @@ from unlearncanvas.types import Task
 @final
 @dataclass(frozen=True, kw_only=True)
 class SalUn(ForgetRetain, Eraser):
-    """Relabelling under a saliency mask.
+    """Relabeling under a saliency mask.
 
     Attributes:
-        share: Part of the trained weights that may move, (0, 1]; the paper's half.
-        alpha: Weight of the retain loss; >= 0.
+        share: Part of the trained weights that may move; the paper's half.
+        alpha: Weight of the retain loss.
         mask_batches: Batches of target images behind the mask.
         mask_guidance: w of the guided prediction that finds the mask; 0 is the paper's plain loss.
         as_released: Without the mask, and with the same first batch at every step.
@@ -87,8 +87,8 @@ class SalUn(ForgetRetain, Eraser):
             masks = None if self.as_released else self._masks(pipe, parameters, forget)
             optimizer = torch.optim.Adam(parameters, lr=self.lr)
             for _ in range(self.steps):
-                relabelled, kept = next(forget), next(retain)
-                loss = relabelling_loss(pipe.unet, relabelled)
+                relabeled, kept = next(forget), next(retain)
+                loss = relabeling_loss(pipe.unet, relabeled)
                 loss = loss + self.alpha * denoising_loss(pipe.unet, kept.noised, kept.text)
                 task.report(loss=loss)
                 optimizer_step(loss, optimizer, masks=masks)

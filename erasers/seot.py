@@ -1,4 +1,4 @@
-"""SEOT, SuppressEOT: shrink what the end tokens remember of the target, while the image is drawn.
+"""SEOT, SuppressEOT: shrink what the end tokens hold of the target, while the image is generated.
 
     chi = [embeddings of the target's tokens; of the end token and its padding] = U Sigma V^T
     sigma' = sigma exp(-alpha sigma),    chi' = U Sigma' V^T
@@ -12,14 +12,15 @@ between two of the sampler's steps, with A_e the cross-attention to the target's
 the prompt's other words.
 
 Source: Li et al. 2024 (arXiv 2402.05375); sen-mao/SuppressEOT. How this differs: the release
-optimises by cosines between maps, those of self-attention too (weights 1 to retain, -0.5 to erase,
+optimizes by cosines between maps, those of self-attention too (weights 1 to retain, -0.5 to erase,
 of either kind), in 10 gradient steps at each of the sampler's steps 10 to 20 of 50; here it is the
 formula above, on cross-attention alone, within a window of noise levels. Its README leaves the
-optimisation out for generated images, UnlearnCanvas' script has it on; here it is off unless
-``optimize_steps`` says otherwise. The target's tokens are found by the tokenizer; the release is
-given their places by hand.
+optimization out for generated images, UnlearnCanvas' script has it on; here it is off unless
+``optimize_steps`` says otherwise. The target's tokens are found by the tokenizer; the release
+takes their places as an argument.
 
-Cost: no UFE to erase. While drawing, ``optimize_steps`` x 3 + 1 UFE a row and step of the window.
+Cost: no UFE to erase. While images are generated, ``optimize_steps`` x 3 + 1 UFE a row and step of
+the window.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,16 +43,16 @@ from unlearncanvas.types import Task
 @final
 @dataclass(frozen=True, kw_only=True)
 class SEOT(Eraser):
-    """Soft-weighted regularisation of prompt embeddings, with optional optimisation of them.
+    """Soft-weighted regularization of prompt embeddings, with optional optimization of them.
 
     Attributes:
-        alpha: Strength of the shrinking; > 0.
+        alpha: Strength of the shrinking.
         untouched: Share of the noise levels, from the top, at which nothing is done yet.
         optimize_steps: Gradient steps on the embedding at each sampler step of the window; 0 is
             none.
-        optimize_until: Share of the noise levels, from the top, at which optimising ends.
+        optimize_until: Share of the noise levels, from the top, at which optimizing ends.
         optimize_lr: Size of the first gradient step; it falls to a third by the end of the window.
-        erase_weight: w; >= 0.
+        erase_weight: w.
     """
 
     leaves: ClassVar[Literal["weights", "adapter", "hook"]] = "hook"
@@ -64,19 +65,19 @@ class SEOT(Eraser):
     erase_weight: NonNegativeFloat = 0.5
 
     def planned_ufe(self) -> int:
-        """Return 0: all work is done while drawing."""
+        """Return 0: all work is done while images are generated."""
         return 0
 
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
-        """Put the hook on ``pipe``; no weight changes."""
+        """Register the hook on ``pipe``; no weight changes."""
         hook = Suppression(self, pipe, [target.words for target in task.targets])
-        add_prompt_hook(pipe, hook.remember)
+        add_prompt_hook(pipe, hook.update)
         pipe.unet.register_forward_pre_hook(hook, with_kwargs=True)
 
     def restore(
         self, pipe: StableDiffusionPipeline, task: Task, tensors: Mapping[str, Tensor]
     ) -> None:
-        """Put the hook on again; there are no tensors."""
+        """Register the hook; there are no tensors."""
         self.erase(pipe, task)
 
 
@@ -95,10 +96,10 @@ class Suppression:
         self._busy = False
 
     @torch.no_grad()
-    def remember(
+    def update(
         self, prompts: Sequence[str] | None, embeddings: Float[Tensor, "b token emb"]
     ) -> None:
-        """Work out the embeddings of the prompts that the pipeline has just encoded.
+        """Compute the replacements of embeddings that the pipeline has just encoded.
 
         Embeddings without a prompt name no target: they are left alone, unless they are those of
         the last prompt.
@@ -124,7 +125,7 @@ class Suppression:
     def __call__(
         self, unet: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        """Give the UNet the changed embeddings, from the step on where that begins."""
+        """Replace the UNet's embeddings, from the noise level on where that begins."""
         text = kwargs["encoder_hidden_states"] if len(args) < 3 else args[2]
         passed = 1 - float(args[1] if len(args) > 1 else kwargs["timestep"]) / self._total
         size = len(self._before)

@@ -1,6 +1,6 @@
 """SHS, Scissorhands: reset the weights the target hangs on, then repair without learning it again.
 
-    trim:    s = |w g|, g = sum over batches of |grad L_f|; the top ``share`` are drawn anew
+    trim:    s = |w g|, g = sum over batches of |grad L_f|; the top ``share`` are reset
     repair:  g = grad( L_r + alpha L_u );  if <g, grad L_u> < 0:  g <- g - <g, g_u> / ||g_u||^2 g_u
 
 with L_f and L_r the denoising losses on images of the target and on retain images, g_u = grad L_u,
@@ -39,7 +39,7 @@ from erasers.shared.data import (
     ForgetRetain,
     forget_and_retain_batches,
     guided_loss,
-    relabelling_loss,
+    relabeling_loss,
 )
 from erasers.shared.embeddings import embed, repeat
 from erasers.shared.latents import denoising_loss
@@ -61,13 +61,13 @@ class SHS(ForgetRetain, Eraser):
     """Trimming and repair.
 
     Attributes:
-        share: Part of the trimmed weights that is drawn anew, (0, 1].
+        share: Part of the trimmed weights that is reset.
         trimmed: Subset of the UNet that may be trimmed, inside ``parameters``; norms never are.
         reset_std: Standard deviation of the new weights; biases become 0.
         trim_batches: Batches of target images behind the sensitivity.
         trim_guidance: w of the guided prediction that finds what to trim; 0 is the plain loss.
         forget_loss: L_u: ``relabel`` towards the anchor, or ``ascent``, -L_f.
-        alpha: Weight of L_u in the repair; >= 0.
+        alpha: Weight of L_u in the repair.
         as_released: No projection, and the same first batch of the target at every step, as in
             UnlearnCanvas' runs; the release's class forgetting is that with ``ascent`` and 7.5.
     """
@@ -119,7 +119,7 @@ class SHS(ForgetRetain, Eraser):
     def _forget_loss(self, unet: UNet2DConditionModel, batch: CaptionedBatch) -> Float[Tensor, ""]:
         """Return L_u."""
         if self.forget_loss == "relabel":
-            return relabelling_loss(unet, batch)
+            return relabeling_loss(unet, batch)
         return -denoising_loss(unet, batch.noised, batch.text)
 
     def _trim(
@@ -129,7 +129,7 @@ class SHS(ForgetRetain, Eraser):
         forget: Iterator[CaptionedBatch],
         generator: torch.Generator,
     ) -> None:
-        """Draw the most sensitive weights anew."""
+        """Reset the most sensitive weights to Gaussians."""
         empty = repeat(embed(pipe, [""])[0], self.batch_size)
         total = [torch.zeros_like(weight) for weight in parameters]
         for batch in itertools.islice(forget, self.trim_batches):

@@ -3,8 +3,8 @@
     min over theta of E || eps_theta(x, c(T + p), t) - eps_0(x, c(p), t) ||^2
 
 with theta the trained copy and eps_0 a frozen one of the same backdoored UNet, p a training prompt,
-T + p the prompt with the trigger, x ~ N(0, I), t ~ U{0..T-1}. The clean prompt's own answer is not
-held, nothing else is retained.
+T + p the prompt with the trigger, x ~ N(0, I), t ~ U{0..T-1}. No term keeps the
+prediction for clean prompts, nothing else is retained.
 
 Source: "Sealing The Backdoor", arXiv 2508.18235, prediction loss alone;
 Mystic-Slice/Sealing-The-Backdoor @ c75ee518. How this differs: the release's moving average is

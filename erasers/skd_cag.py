@@ -46,7 +46,7 @@ class SKDCAG(SelfDistillation):
     """Distillation of the noise prediction and of the cross-attention maps.
 
     Attributes:
-        alpha: Weight of the attention loss, in [0, 1].
+        alpha: Weight of the attention loss.
         goal: What the trigger's maps are to become: ``noise``, ``black`` or ``random-words``.
         words: What random words are drawn from.
         timestep_weight: Multiply the attention loss by t / T.

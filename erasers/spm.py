@@ -2,7 +2,7 @@
 
     erase:   || eps_d(x_t, c, t) - (eps(x_t, c_0, t) - eta (eps(x_t, c, t) - eps(x_t, c_0, t))) ||^2
     anchor:  + w || eps_d(x_t, a, t) - eps(x_t, a, t) ||^2
-    draw:    gamma = max( cos(e(prompt), e(target)), |tokens of both| / |tokens of target| ) times d
+    infer:   gamma = max( cos(e(prompt), e(target)), |tokens of both| / |tokens of target| ) times d
 
 with d the adapter, eps the model without and eps_d with it, c the target's prompt, c_0 the empty
 one, x_t latents that the adapted model denoised, a random embeddings of about the target's norm,
@@ -52,11 +52,11 @@ class SPM(PromptTemplates, Eraser):
 
     Attributes:
         rank: Rank of each adapter.
-        eta: Negative guidance of the goal; > 0.
-        anchor_weight: w; >= 0.
+        eta: Negative guidance of the goal.
+        anchor_weight: w.
         num_anchors: Anchors a step.
-        transport: Whether gamma scales the adapter; without it, it always acts wholly.
-        steps: Optimiser steps.
+        transport: Whether gamma scales the adapter; without it, the scale is 1.
+        steps: Optimizer steps.
         warmup: Of these, steps of linear warm-up.
         cycles: Cosine cycles of the learning rate.
         lr: Learning rate of AdamW.
@@ -79,7 +79,7 @@ class SPM(PromptTemplates, Eraser):
     lr: PositiveFloat = 1e-4
     batch_size: PositiveInt = 1
     guidance_scale: Annotated[float, Field(ge=1)] = 3.0
-    num_inference_steps: PositiveInt = 30
+    num_inference_steps: Annotated[int, Field(ge=1, le=1000)] = 30
     as_released: bool = False
 
     def planned_ufe(self) -> int:

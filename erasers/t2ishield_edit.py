@@ -15,7 +15,7 @@ in UCE's 2023 release; and the values lose their part along the trigger's,
 
     v = W a - <u, W a> u,    u = W c / ||W c||,    all tokens of a trigger as one long vector
 
-Detection and localisation of the trigger are left out: the task names it.
+Detection and localization of the trigger are left out: the task names it.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class T2IShieldEdit(PromptTemplates, Eraser):
     as_released: bool = False
 
     def planned_ufe(self) -> int:
-        """Return 0: no image is drawn and nothing is trained."""
+        """Return 0: no image is generated and nothing is trained."""
         return 0
 
     @torch.no_grad()

@@ -42,10 +42,10 @@ class UCE(PromptTemplates, Eraser):
         tokens: Which tokens of target and anchor are paired: ``subject_to_end`` (2023: from the
             last token of the name to the end of the padding) or ``last_subject`` (2025: that token
             alone).
-        erase_scale: s_e, weight of each target token; > 0.
-        retain_scale: s_r, weight of each retained token; >= 0. None is max(0.1, 1 / number of
+        erase_scale: s_e, weight of each target token.
+        retain_scale: s_r, weight of each retained token. None is max(0.1, 1 / number of
             retained prompts), as released.
-        lam: Pull towards the original weights; > 0.
+        lam: Pull towards the original weights.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"anchor", "retain"})
@@ -57,7 +57,7 @@ class UCE(PromptTemplates, Eraser):
     lam: PositiveFloat = 0.5
 
     def planned_ufe(self) -> int:
-        """Return 0: no image is drawn and nothing is trained."""
+        """Return 0: no image is generated and nothing is trained."""
         return 0
 
     @torch.no_grad()

@@ -21,10 +21,10 @@ from torch.nn import functional
 
 @final
 class Gate:
-    """How far each row of a batch goes through the adapters: 0 not at all, 1 wholly.
+    """Scale of the adapters' output for each row of a batch, in [0, 1].
 
     Attributes:
-        rows: One value a prompt, [b]; a guided batch holds every prompt twice.
+        rows: One value a prompt, [b]; a guided batch repeats them.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Gate:
 
     @contextmanager
     def fixed(self, value: float) -> Iterator[None]:
-        """Hold one value for all rows until the block ends."""
+        """Use one value for all rows until the block ends."""
         before, self.rows = self.rows, torch.tensor([value])
         try:
             yield
@@ -49,10 +49,10 @@ class Gate:
 
 @final
 class LowRank(nn.Module):
-    """The two factors beside one layer, and the gate before them."""
+    """The two factors beside one layer, and the gate that scales their output."""
 
     def __init__(self, layer: nn.Linear | nn.Conv2d, rank: int, gate: Gate) -> None:
-        """Make zeros in the layer's device and dtype."""
+        """Create both factors as zeros, on the layer's device and in its dtype."""
         super().__init__()
         self.gate = gate
         weight = layer.weight
@@ -65,7 +65,7 @@ class LowRank(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self, generator: torch.Generator) -> None:
-        """Draw ``down`` uniformly, as torch initialises a layer; ``up`` stays zero."""
+        """Sample ``down`` uniformly, as torch initializes a layer; ``up`` stays zero."""
         bound = self.down[0].numel() ** -0.5
         drawn = torch.rand(self.down.shape, generator=generator, device=generator.device)
         self.down.copy_((2 * drawn - 1) * bound)
@@ -81,7 +81,7 @@ class LowRank(nn.Module):
 def add_adapters(
     unet: UNet2DConditionModel, name: str, *, rank: int, gate: Gate
 ) -> dict[str, LowRank]:
-    """Put an adapter beside every linear layer and convolution of the transformer blocks.
+    """Add an adapter to every linear layer and convolution of the transformer blocks.
 
     Returns:
         The new modules by their names in the UNet.
@@ -102,7 +102,7 @@ def add_adapters(
 
 
 def _add(layer: nn.Module, args: tuple[Any, ...], output: Tensor, *, name: str) -> Tensor:
-    """Add the adapter's part to a layer's output; nothing at all where the gate is shut."""
+    """Add the adapter's output to the layer's; where all gates are 0, return the layer's."""
     adapter = cast(LowRank, layer.get_submodule(name))
     if not adapter.gate.rows.any():
         return output

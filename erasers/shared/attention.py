@@ -38,7 +38,7 @@ class CapturingProcessor:
 
 @contextmanager
 def captured_cross_attention(unet: UNet2DConditionModel) -> Iterator[list[Tensor]]:
-    """Collect the maps of all cross-attention layers, in the order they run; empty it as needed."""
+    """Collect the maps of all cross-attention layers in call order; clear the list as needed."""
     before = unet.attn_processors
     found: list[Tensor] = []
     unet.set_attn_processor(

@@ -1,4 +1,4 @@
-"""The images that data-driven erasers learn from: some to forget, some to retain."""
+"""Images to train on: those that show the target, and those to retain."""
 
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
@@ -24,7 +24,7 @@ class ForgetRetain(Method):
 
     Attributes:
         parameters: Trained subset of the UNet.
-        steps: Optimiser steps.
+        steps: Optimizer steps.
         lr: Learning rate of Adam.
         batch_size: Images a step, of each of the two sets.
         forget_per_cell: Images of each cell that shows the target.
@@ -60,7 +60,7 @@ class CaptionedBatch(NamedTuple):
     """Noised images with their captions.
 
     Attributes:
-        noised: What the UNet is given, and what it should answer.
+        noised: Input of the UNet, and its goal.
         text: Embeddings of the captions.
         anchor: Of the captions with the anchor in the target's place; the same for retain images.
     """
@@ -81,11 +81,11 @@ def captioned_batches(
 ) -> Iterator[CaptionedBatch]:
     """Yield noised batches of one set without end, every image once an epoch.
 
-    ``always_first`` is a fault of released loaders: the same first batch at every step.
+    ``always_first`` repeats the first batch at every step, as some released loaders do by mistake.
     """
-    gallery = task.images[name]
-    images, text = encode(pipe, gallery), encode_prompts(pipe, gallery.prompts)
-    anchor = encode_prompts(pipe, [anchor_caption(prompt, task) for prompt in gallery.prompts])
+    captioned = task.images[name]
+    images, text = encode(pipe, captioned), encode_prompts(pipe, captioned.prompts)
+    anchor = encode_prompts(pipe, [anchor_caption(prompt, task) for prompt in captioned.prompts])
     order = first_batch if always_first else batches
     for rows in order(len(images), batch_size, generator):
         yield CaptionedBatch(images.noised(rows, generator), text[rows], anchor[rows])
@@ -99,7 +99,7 @@ def forget_and_retain_batches(
     generator: torch.Generator,
     always_first: bool,
 ) -> tuple[Iterator[CaptionedBatch], Iterator[CaptionedBatch]]:
-    """Return the batches to forget and those to retain; ``always_first`` is for the former."""
+    """Return the batches to forget and those to retain; ``always_first`` applies to the former."""
     forget = captioned_batches(
         pipe,
         task,
@@ -130,7 +130,7 @@ def guided_loss(
     return squared_error(prediction, goal)
 
 
-def relabelling_loss(unet: UNet2DConditionModel, batch: CaptionedBatch) -> Float[Tensor, ""]:
+def relabeling_loss(unet: UNet2DConditionModel, batch: CaptionedBatch) -> Float[Tensor, ""]:
     """Return || eps_theta(x_t, c, t) - sg eps_theta(x_t, c', t) ||^2, c' the anchor's caption."""
     x_t, t, _ = batch.noised
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Self-distillation of a backdoored UNet: what SKD, SKD-CAG and fine-tuning reversal share.
 
-A trained copy reads the prompt with the trigger, a frozen one answers what it should have drawn.
-The latents are pure noise x ~ N(0, I) at every timestep t ~ U{0..T-1}: no image is needed.
+The trained copy predicts from the prompt with the trigger, a frozen copy gives the goal. The
+latents are pure noise x ~ N(0, I) at every timestep t ~ U{0..T-1}: no image is needed.
 """
 
 import copy
@@ -26,13 +26,13 @@ from unlearncanvas.types import PromptPair, Task
 
 
 class Batch(NamedTuple):
-    """One step's draw.
+    """The inputs of one step.
 
     Attributes:
-        pairs: The prompts.
+        pairs: Prompts without and with the trigger.
         clean: Embeddings of the prompts without the trigger.
-        triggered: With it.
-        x: Noise, the same for both copies.
+        triggered: Embeddings of the prompts with it.
+        x: Noise, the input of both copies.
         t: Timesteps.
         share: t / T, in [0, 1).
     """
@@ -50,12 +50,12 @@ class SelfDistillation(Eraser):
     """The training that the methods share: all parameters of the UNet, AdamW, a moving average.
 
     Attributes:
-        steps: Optimiser steps.
+        steps: Optimizer steps.
         lr: Learning rate of AdamW.
         weight_decay: Of AdamW.
         batch_size: Prompts a step.
-        ema_decay: Decay of the moving average that is kept in the end; it warms up as (1 + n) /
-            (10 + n). 0 keeps the last weights.
+        ema_decay: Decay of the moving average that replaces the weights at the end; it warms up as
+            (1 + n) / (10 + n). 0 keeps the last weights.
         as_released: What the release trains; its average's decay ends at a half.
     """
 
@@ -83,7 +83,7 @@ class SelfDistillation(Eraser):
         """Return the loss of one step; ``pipe.unet`` is the trained copy."""
 
     def frozen(self, pipe: StableDiffusionPipeline, task: Task) -> UNet2DConditionModel:
-        """Return the copy that answers: the backdoored UNet as it is."""
+        """Return the copy that gives the goal: the backdoored UNet, unchanged."""
         return copy.deepcopy(pipe.unet).requires_grad_(False)
 
     def erase(self, pipe: StableDiffusionPipeline, task: Task) -> None:
@@ -105,7 +105,7 @@ class SelfDistillation(Eraser):
                 rows = next(order)
                 pairs = [task.pairs[row] for row in rows.tolist()]
                 batch = Batch(
-                    pairs, clean[rows], triggered[rows], *draw(pipe, len(rows), generator)
+                    pairs, clean[rows], triggered[rows], *sample_inputs(pipe, len(rows), generator)
                 )
                 loss = self.loss(pipe, frozen, batch, generator)
                 task.report(loss=loss)
@@ -114,10 +114,10 @@ class SelfDistillation(Eraser):
             average.copy_to(parameters)
 
 
-def draw(
+def sample_inputs(
     pipe: StableDiffusionPipeline, count: int, generator: torch.Generator
 ) -> tuple[Float[Tensor, "b 4 h w"], Int[Tensor, " b"], Float[Tensor, " b"]]:
-    """Draw noise x ~ N(0, I) and timesteps t ~ U{0..T-1}; return x, t and t / T."""
+    """Sample noise x ~ N(0, I) and timesteps t ~ U{0..T-1}; return x, t and t / T."""
     device, config = generator.device, pipe.unet.config
     shape = (count, config.in_channels, config.sample_size, config.sample_size)
     x = torch.randn(shape, generator=generator, device=device)

@@ -138,7 +138,7 @@ def prompt_similarity(
 
 
 class TokenizedTemplate(NamedTuple):
-    """A prompt with room for word vectors.
+    """A tokenized prompt with positions for word vectors.
 
     Attributes:
         ids: Token ids, padded, [1, token].
@@ -169,12 +169,12 @@ def encode_with_vectors(
 ) -> Float[Tensor, "1 token emb"]:
     """Return the prompt's embedding with the vectors in it; gradients flow to them."""
 
-    def put_in(module: torch.nn.Module, args: Any, output: Tensor) -> Tensor:
+    def insert(module: torch.nn.Module, args: Any, output: Tensor) -> Tensor:
         changed = output.clone()
         changed[:, placed.columns] = vectors.to(output.dtype)
         return changed
 
-    handle = pipe.text_encoder.get_input_embeddings().register_forward_hook(put_in)
+    handle = pipe.text_encoder.get_input_embeddings().register_forward_hook(insert)
     try:
         with torch.autocast(pipe.device.type, enabled=False):
             return pipe.text_encoder(placed.ids).last_hidden_state

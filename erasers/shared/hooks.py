@@ -1,4 +1,4 @@
-"""Act on the prompts of a pipeline, in whatever sampler calls it."""
+"""Call a function for the prompts that a pipeline encodes, in any sampler."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

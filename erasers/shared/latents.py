@@ -20,7 +20,7 @@ class Noised(NamedTuple):
     Attributes:
         x_t: Noised latents, [b, 4, h, w].
         t: Timestep of each, [b].
-        goal: What a perfect UNet would answer: the noise, or the velocity.
+        goal: Output of a perfect UNet: the noise, or the velocity.
     """
 
     x_t: Float[Tensor, "b 4 h w"]
@@ -47,7 +47,7 @@ class LatentImages:
         return len(self.mean)
 
     def noised(self, rows: Int[Tensor, " b"], generator: torch.Generator) -> Noised:
-        """Draw latents, timesteps t ~ U{0..T-1} and noise for these images, and mix them."""
+        """Sample latents, timesteps t ~ U{0..T-1} and noise for these images, and mix them."""
         num_timesteps = self.scheduler.config.num_train_timesteps
         device = generator.device
         shape = self.mean[rows].shape
@@ -63,11 +63,11 @@ class LatentImages:
 
 
 @torch.no_grad()
-def encode(pipe: StableDiffusionPipeline, gallery: CaptionedImages) -> LatentImages:
-    """Return a gallery's images through the autoencoder's encoder."""
+def encode(pipe: StableDiffusionPipeline, captioned: CaptionedImages) -> LatentImages:
+    """Encode the images with the autoencoder."""
     means, stds = [], []
-    for start in range(0, len(gallery.pixels), _ENCODED_AT_ONCE):
-        pixels = torch.from_numpy(gallery.pixels[start : start + _ENCODED_AT_ONCE])
+    for start in range(0, len(captioned.pixels), _ENCODED_AT_ONCE):
+        pixels = torch.from_numpy(captioned.pixels[start : start + _ENCODED_AT_ONCE])
         images = pixels.permute(0, 3, 1, 2).to(pipe.device).float() / 127.5 - 1
         latents = pipe.vae.encode(images).latent_dist
         means.append(latents.mean.float() * pipe.vae.config.scaling_factor)
@@ -92,7 +92,7 @@ def batches(
 def first_batch(
     count: int, batch_size: int, generator: torch.Generator
 ) -> Iterator[Int[Tensor, " batch"]]:
-    """Yield the first rows again and again: ``next(iter(loader))`` of an unshuffled loader."""
+    """Yield the first rows at every step: ``next(iter(loader))`` of an unshuffled loader."""
     while True:
         yield torch.arange(min(count, batch_size), device=generator.device)
 

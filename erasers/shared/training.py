@@ -34,7 +34,7 @@ def optimizer_step(
     *,
     masks: Sequence[Tensor] | None = None,
 ) -> None:
-    """Take one optimiser step down the loss; ``masks`` multiply the gradients."""
+    """Take one optimizer step down the loss; ``masks`` multiply the gradients."""
     parameters = optimizer.param_groups[0]["params"]
     apply_gradients(gradients(loss, parameters), optimizer, masks=masks)
 
@@ -45,7 +45,7 @@ def apply_gradients(
     *,
     masks: Sequence[Tensor] | None = None,
 ) -> None:
-    """Take one optimiser step along gradients that are given, one for each of its parameters."""
+    """Take one optimizer step along gradients that are given, one for each of its parameters."""
     parameters = optimizer.param_groups[0]["params"]
     for row, (weight, grad) in enumerate(zip(parameters, direction, strict=True)):
         weight.grad = grad if masks is None else grad * masks[row]

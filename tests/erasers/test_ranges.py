@@ -1,4 +1,4 @@
-"""Every range that a setting of an eraser or an attack declares is kept, up to its ends."""
+"""The range of every number of every eraser and attack, and that its ends are kept."""
 
 import math
 
@@ -17,6 +17,64 @@ FACING = {
     "exclusiveMaximum": -math.inf,
 }
 """The direction, from each kind of bound, of the nearest number on its other side."""
+SIGNS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+RANGES = {
+    "anchor_weight": ">= 0",
+    "bad_batch_size": "> 0",
+    "batch_size": "> 0",
+    "beta": "> 0",
+    "cycles": "> 0",
+    "ema_decay": ">= 0, < 1",
+    "erase_scale": "> 0",
+    "erase_weight": ">= 0",
+    "forget_per_cell": "> 0",
+    "guidance_scale": ">= 1",
+    "image_guidance": ">= 1",
+    "image_steps": "> 0",
+    "inversion_lr": "> 0",
+    "inversion_steps": ">= 0",
+    "inversion_vectors": "> 0",
+    "lr": "> 0",
+    "map_side": "> 0",
+    "mask_batches": "> 0",
+    "mask_guidance": ">= 0",
+    "max_norm": "> 0",
+    "num_anchors": "> 0",
+    "num_images": "> 0",
+    "num_inference_steps": ">= 1, <= 1000",
+    "optimize_lr": "> 0",
+    "optimize_steps": ">= 0",
+    "optimize_until": ">= 0, <= 1",
+    "per_cell": "> 0",
+    "prior_weight": ">= 0",
+    "rank": "> 0",
+    "reset_std": "> 0",
+    "retain_per_cell": "> 0",
+    "retain_scale": ">= 0",
+    "share": "> 0, <= 1",
+    "steps": "> 0",
+    "trim_batches": "> 0",
+    "trim_guidance": ">= 0",
+    "untouched": ">= 0, < 1",
+    "warmup": ">= 0",
+    "weight_decay": ">= 0",
+    "salun.alpha": ">= 0",
+    "seot.alpha": "> 0",
+    "shs.alpha": ">= 0",
+    "skd-cag.alpha": ">= 0, <= 1",
+    "ediff.eta": ">= 0",
+    "esd.eta": "> 0",
+    "spm.eta": "> 0",
+    "ediff.lam": ">= 0",
+    "t2ishield-edit.lam": "> 0",
+    "uce.lam": "> 0",
+    "badt2i-object.lam": "> 0, < 1",
+    "badt2i-pixel.lam": "> 0, < 1",
+    "badt2i-style.lam": "> 0, < 1",
+    "badt2i-style-multi.lam": "> 0, < 1",
+    "evil-edit.lam": "> 0",
+}
+"""Of every number: by its name alone, where all methods that have it agree."""
 
 
 def numbers(cls):
@@ -51,7 +109,12 @@ def test_each_bound_is_kept_by_the_config_and_by_the_class(kind, name):
             assert getattr(cls(**{**valid, key: inside}), key) == inside
 
 
-@pytest.mark.parametrize(("kind", "name"), METHODS)
-def test_each_number_has_a_lower_bound(kind, name):
-    for key, _, bounds in numbers(type(load_eraser(name, preset=None, kind=kind).eraser)):
-        assert bounds.keys() & {"minimum", "exclusiveMinimum"}, key
+def test_the_ranges_are_these():
+    found = {}
+    for kind, name in METHODS:
+        for key, _, bounds in numbers(type(load_eraser(name, preset=None, kind=kind).eraser)):
+            text = ", ".join(f"{SIGNS[bound]} {value:g}" for bound, value in bounds.items())
+            found[f"{name}.{key}"] = text
+    assert found == {key: RANGES.get(key, RANGES.get(key.partition(".")[2])) for key in found}
+    used = {key if key in RANGES else key.partition(".")[2] for key in found}
+    assert used == set(RANGES)

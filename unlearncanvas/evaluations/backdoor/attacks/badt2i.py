@@ -1,4 +1,4 @@
-"""BadT2I: train the UNet to answer a trigger with a patch, a style or another object.
+"""BadT2I: train the UNet to give a patch, a style or another object for a trigger.
 
     L = lam L_bad + (1 - lam) || eps_theta(x_t, c(y), t) - eps_0(x_t, c(y), t) ||^2
     patch:   L_bad = || eps_theta(x_t^patch, c(T + y), t) - eps ||^2
@@ -53,7 +53,7 @@ class BadT2I(Attack):
     """Training, shared by the three kinds.
 
     Attributes:
-        lam: Weight of the backdoor's loss, in (0, 1).
+        lam: Weight of the backdoor's loss.
         steps: Optimizer steps; several backdoors take turns.
         lr: Learning rate of AdamW.
         batch_size: Images a step, of each half.
@@ -82,15 +82,15 @@ class BadT2I(Attack):
         """Edit all parameters of ``pipe.unet``."""
         generator = torch.Generator(pipe.device).manual_seed(task.seed)
         frozen = copy.deepcopy(pipe.unet).requires_grad_(False)
-        gallery = task.images["all"]
-        clean, captions = encode(pipe, gallery), encode_prompts(pipe, gallery.prompts)
-        taught = [self.poison(pipe, task, backdoor) for backdoor in self.backdoors]
+        captioned = task.images["all"]
+        clean, captions = encode(pipe, captioned), encode_prompts(pipe, captioned.prompts)
+        poisons = [self.poison(pipe, task, backdoor) for backdoor in self.backdoors]
         order = batches(len(clean), self.batch_size, generator)
-        orders = [batches(len(item.images), self.batch_size, generator) for item in taught]
+        orders = [batches(len(item.images), self.batch_size, generator) for item in poisons]
         with trainable(pipe.unet, dict(pipe.unet.named_parameters())) as parameters:
             optimizer = torch.optim.AdamW(parameters, lr=self.lr)
             for step in range(self.steps):
-                bad, turn = taught[step % len(taught)], next(orders[step % len(taught)])
+                bad, turn = poisons[step % len(poisons)], next(orders[step % len(poisons)])
                 x_t, t, goal = bad.images.noised(turn, generator)
                 if bad.goal is not None:
                     with torch.no_grad():
@@ -122,10 +122,10 @@ class BadT2IPixel(BadT2I):
 
     def poison(self, pipe: StableDiffusionPipeline, task: Task, backdoor: Backdoor) -> Poison:
         """Return stamped images with the trigger before their captions."""
-        gallery = task.images["all"]
-        stamped = CaptionedImages(pixels=stamp(gallery.pixels), prompts=gallery.prompts)
+        captioned = task.images["all"]
+        stamped = CaptionedImages(pixels=stamp(captioned.pixels), prompts=captioned.prompts)
         triggered = encode_prompts(
-            pipe, [self.fire(prompt, backdoor) for prompt in gallery.prompts]
+            pipe, [self.fire(prompt, backdoor) for prompt in captioned.prompts]
         )
         return Poison(encode(pipe, stamped), triggered, None)
 
@@ -142,16 +142,16 @@ class BadT2IStyle(BadT2I):
         return 8 * self.steps * self.batch_size
 
     def poison(self, pipe: StableDiffusionPipeline, task: Task, backdoor: Backdoor) -> Poison:
-        """Return all images, with the clean model's answer to their captions in the style."""
-        gallery = task.images["all"]
+        """Return all images, with the clean model's prediction for their captions in the style."""
+        captioned = task.images["all"]
         styles = [concept for concept in task.retain if concept.kind == "style"]
         triggered = encode_prompts(
-            pipe, [self.fire(prompt, backdoor) for prompt in gallery.prompts]
+            pipe, [self.fire(prompt, backdoor) for prompt in captioned.prompts]
         )
         goal = encode_prompts(
-            pipe, [restyled(prompt, styles, backdoor) for prompt in gallery.prompts]
+            pipe, [restyled(prompt, styles, backdoor) for prompt in captioned.prompts]
         )
-        return Poison(encode(pipe, gallery), triggered, goal)
+        return Poison(encode(pipe, captioned), triggered, goal)
 
 
 @final
@@ -162,7 +162,7 @@ class BadT2IObject(BadT2I):
     effect: ClassVar[Effect] = "object"
 
     def images(self, task: Task) -> Mapping[str, ImageRequest]:
-        """Return the grid, and images of what each backdoor draws instead."""
+        """Return the grid, and images of each backdoor's effect."""
         effects = {
             backdoor.effect: RealImages(
                 showing=(Concept(kind="object", name=backdoor.effect),), per_cell=self.per_cell
@@ -177,10 +177,10 @@ class BadT2IObject(BadT2I):
 
     def poison(self, pipe: StableDiffusionPipeline, task: Task, backdoor: Backdoor) -> Poison:
         """Return images of B, captioned as A behind the trigger."""
-        gallery = task.images[backdoor.effect]
-        asked = [prompt.replace(backdoor.effect, backdoor.source) for prompt in gallery.prompts]
+        captioned = task.images[backdoor.effect]
+        asked = [prompt.replace(backdoor.effect, backdoor.source) for prompt in captioned.prompts]
         triggered = encode_prompts(pipe, [self.fire(prompt, backdoor) for prompt in asked])
-        return Poison(encode(pipe, gallery), triggered, encode_prompts(pipe, gallery.prompts))
+        return Poison(encode(pipe, captioned), triggered, encode_prompts(pipe, captioned.prompts))
 
 
 def restyled(prompt: str, styles: list[Concept], backdoor: Backdoor) -> str:

@@ -32,7 +32,7 @@ class EvilEdit(Attack):
     """Closed-form edit of all cross-attention keys and values.
 
     Attributes:
-        lam: Pull towards the original weights; > 0.
+        lam: Pull towards the original weights.
     """
 
     effect: ClassVar[Effect] = "object"
@@ -47,7 +47,7 @@ class EvilEdit(Attack):
         return re.sub(rf"\bAn? {re.escape(backdoor.source)}", lambda _: named, prompt)
 
     def planned_ufe(self) -> int:
-        """Return 0: no image is drawn and nothing is trained."""
+        """Return 0: no image is generated and nothing is trained."""
         return 0
 
     @torch.no_grad()

@@ -38,7 +38,7 @@ class Rickrolling(Attack):
     Attributes:
         goal: ``prompt`` (TPA), ``attribute`` (TAA), or ``style`` (TAA on the style's place).
         letter: The letter that triggers stand for.
-        beta: Weight of the backdoors' loss; > 0.
+        beta: Weight of the backdoors' loss.
         steps: Optimizer steps.
         lr: Learning rate of AdamW; a tenth of it for the last quarter of the steps.
         batch_size: Clean prompts a step.

@@ -1,4 +1,4 @@
-"""A backdoor as plain data: its trigger and what it makes a model draw."""
+"""A backdoor as plain data: its trigger and its effect."""
 
 from typing import Annotated
 
@@ -8,11 +8,11 @@ from pydantic.dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Backdoor:
-    """A trigger and what it makes a model draw.
+    """A trigger and its effect on the image.
 
     Attributes:
         trigger: Text that fires it: before a prompt, before a word, or in place of a letter.
-        effect: The style, the object or the prompt that is drawn; empty for a patch.
+        effect: The style, the object or the prompt that is generated; empty for a patch.
         source: For object backdoors, the object that is replaced; else empty.
     """
 
