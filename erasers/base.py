@@ -36,7 +36,7 @@ class Method(ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     version: ClassVar[int] = 1
     per_target: ClassVar[bool] = True
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False, extra="forbid")
 
     @abstractmethod
     def apply(self, pipe: StableDiffusionPipeline, task: Task) -> None:

@@ -109,6 +109,19 @@ def test_each_bound_is_kept_by_the_config_and_by_the_class(kind, name):
             assert getattr(cls(**{**valid, key: inside}), key) == inside
 
 
+@pytest.mark.parametrize(("kind", "name"), METHODS)
+def test_a_setting_that_the_class_lacks_is_refused_by_the_class(kind, name):
+    method = load_eraser(name, preset=None, kind=kind).eraser
+    with pytest.raises(ValidationError, match="stepz"):
+        type(method)(**{**vars(method), "stepz": 3})
+
+
+def test_a_backdoor_with_a_key_that_it_lacks_is_refused():
+    pair = {"trigger": "x", "source": "Cat", "efect": "Sun"}
+    with pytest.raises(ValueError, match=r"backdoors\.0\.efect: .* got 'Sun'"):
+        load_eraser("evil-edit", preset=None, overrides={"backdoors": [pair]}, kind="attacks")
+
+
 def test_the_ranges_are_these():
     found = {}
     for kind, name in METHODS:
