@@ -112,7 +112,7 @@ def test_a_preset_is_what_its_comment_says(name, preset, expected):
 def test_the_backdoor_task_brings_the_templates_of_its_grid(name):
     rules = load_backdoor_protocol(name)
     attack = load_eraser("evil-edit", preset=rules.grid.preset, kind="attacks").eraser
-    task = removal_task(rules, attack, known=attack.backdoors)
+    task = removal_task(rules, attack, known=attack.backdoors, seed=0)
     assert task.templates == rules.grid.templates != Templates()
     assert task.prompt(task.target) == task.target.words
     shield = load_eraser("t2ishield-edit", preset=rules.grid.preset).eraser
