@@ -13,7 +13,8 @@ from torchvision import models, transforms
 
 from unlearncanvas.canvases.detectors import Detections, joined
 from unlearncanvas.canvases.inception import CleanInception, PublishedInception, load_extractor
-from unlearncanvas.canvases.load import load_detectors
+from unlearncanvas.canvases.load import load_detectors, row_widths
+from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 
 ARCHITECTURE = "test_vit"
@@ -48,9 +49,11 @@ def weights(tmp_path):
 
 
 def sources(folder, **others):
-    from unlearncanvas.canvases.sources import Sources
-
     return Sources(detectors=str(folder), inception=str(folder), **others)
+
+
+def load(protocol, where):
+    return load_detectors(protocol.detectors, protocol.extractors(), sources=where)
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def test_labels_are_in_the_order_of_the_outputs():
 
 def test_the_published_preprocessing(protocol, weights, images):
     """Resize to a square whatever the ratio, ToTensor, Normalize 0.5, as torchvision does it."""
-    detectors = load_detectors(protocol, "cpu", sources(weights))
+    detectors = load(protocol, sources(weights))
     published = transforms.Compose(
         [
             transforms.Resize((32, 32)),
@@ -94,21 +97,21 @@ def test_the_published_preprocessing(protocol, weights, images):
 def test_safetensors_serve_too(protocol, weights, images):
     save_file(classifier(51, 51).state_dict(), weights / "style50.safetensors")
     style = protocol.detectors.style.model_copy(update={"file": "style50.safetensors"})
-    other = load_detectors(small(protocol, style=style), "cpu", sources(weights))
-    first = load_detectors(protocol, "cpu", sources(weights))
+    other = load(small(protocol, style=style), sources(weights))
+    first = load(protocol, sources(weights))
     np.testing.assert_array_equal(first.detect(images).style_prob, other.detect(images).style_prob)
 
 
 def test_other_weights_are_another_identity(protocol, weights):
-    first = load_detectors(protocol, "cpu", sources(weights)).identity
+    first = load(protocol, sources(weights)).identity
     torch.save({"model_state_dict": classifier(51, 7).state_dict()}, weights / "style50.pth")
-    assert load_detectors(protocol, "cpu", sources(weights)).identity != first
+    assert load(protocol, sources(weights)).identity != first
 
 
 def test_files_that_are_missing_wrong_or_cut(protocol, weights, monkeypatch):
     def refused(match):
         with pytest.raises(ValueError, match=match) as caught:
-            load_detectors(protocol, "cpu", sources(weights))
+            load(protocol, sources(weights))
         assert "\n" not in str(caught.value)
 
     style, obj = weights / "style50.pth", weights / "style50_cls.pth"
@@ -123,7 +126,7 @@ def test_files_that_are_missing_wrong_or_cut(protocol, weights, monkeypatch):
     refused(r"no style50\.pth in it; it is in the Google Drive folder")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ValueError, match=r"cannot get style50.pth from the Hub .* --detectors"):
-        load_detectors(protocol, "cpu")
+        load(protocol, SHIPPED)
 
 
 class Layers(torch.nn.Module):
@@ -185,12 +188,38 @@ def test_without_inception_the_rest_still_comes_out(protocol, weights, images, c
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
     with caplog.at_level(logging.WARNING):
-        detectors = load_detectors(protocol, "cpu", sources(weights))
+        detectors = load(protocol, sources(weights))
     assert detectors.extractors == {}
     for name in ("inception_clean", "inception_torchvision"):
         assert f"left out: {name}: get https://" in caplog.text
     assert f"put it at {weights / CleanInception.file}" in caplog.text
     assert set(detectors.detect(images).features) == {"detectors"}
+
+
+@pytest.mark.parametrize("canvas", ["mini", "mini-tune", "unlearncanvas"])
+def test_rows_are_as_wide_as_is_known_without_weights(canvas, protocol, weights):
+    spec = protocol.detectors if canvas == "unlearncanvas" else load_protocol(canvas).detectors
+    found = load_detectors(spec, sources=sources(weights)).detect([np.zeros((64, 64, 3), np.uint8)])
+    probabilities = found.style_prob.size + found.object_prob.size
+    assert spec.row_widths() == (found.features["detectors"].size, probabilities)
+    assert row_widths(spec, ["inception_clean"]) == (spec.row_widths()[0] + 2048, probabilities)
+
+
+def test_a_detector_that_the_package_does_not_ship_has_no_width():
+    spec = load_protocol("mini").detectors
+    other = spec.style.model_copy(update={"name": "stile"})
+    with pytest.raises(ValueError, match="unknown detector 'stile'; did you mean style"):
+        spec.model_copy(update={"style": other}).row_widths()
+
+
+def test_any_canvas_takes_the_extractors_of_its_metrics(published, images):
+    """A protocol on the mini canvas with a metric on Inception's features."""
+    metrics = ("unlearning_accuracy", "fid_minicanvas", "fid_inception_torchvision")
+    grid = load_protocol("mini").model_copy(update={"metrics": metrics})
+    assert grid.extractors() == ["inception_torchvision"]
+    found = load(grid, Sources(inception=str(published[0])))
+    assert set(found.extractors) == {"inception_torchvision"}
+    assert set(found.identity) == {"detectors", "extractors"}
 
 
 def test_batches_are_joined_in_order():

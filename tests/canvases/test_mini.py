@@ -47,7 +47,7 @@ def test_it_loads_with_from_pretrained_like_any_other(base):
 def test_the_protocol_names_these_weights(base):
     protocol = load_protocol("mini")
     assert base_digest(base) in protocol.detectors.base_digests
-    load_detectors(protocol).accept("minicanvas", base_digest(base))
+    load_detectors(protocol.detectors).accept("minicanvas", base_digest(base))
 
 
 def test_any_string_encodes(base):
@@ -83,7 +83,7 @@ def test_the_tokenizer_comes_out_of_the_recipe(base):
 def test_detectors_know_held_out_paintings():
     data = painted(4, split="test")
     images = np.ascontiguousarray(data.images.permute(0, 2, 3, 1).numpy())
-    found = load_detectors(load_protocol("mini")).detect(list(images))
+    found = load_detectors(load_protocol("mini").detectors).detect(list(images))
     assert (found.style_prob.argmax(1) == data.styles.numpy()).mean() >= 0.99
     assert (found.object_prob.argmax(1) == data.objects.numpy()).mean() >= 0.99
     assert found.features["detectors"].shape == (len(images), 256)
@@ -110,7 +110,7 @@ def test_the_base_model_draws_what_it_is_asked(base):
     pipe = load_base("minicanvas", dtype=torch.bfloat16)
     requests = [Request(cell=cell, seed=123, prompt=protocol.ask(cell)) for cell in cells]
     images = np.concatenate([batch for _, batch in draw(pipe, requests, protocol.sampler)])
-    detectors = load_detectors(protocol)
+    detectors = load_detectors(protocol.detectors)
     found = detectors.detect(list(images))
     styles = [detectors.names("style")[row.argmax()] for row in found.style_prob]
     objects = [detectors.names("object")[row.argmax()] for row in found.object_prob]

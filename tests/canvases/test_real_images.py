@@ -9,7 +9,7 @@ from datasets import Image as ImageFeature
 from PIL import Image
 
 from unlearncanvas.canvases.real_images import every, square
-from unlearncanvas.canvases.sources import Sources
+from unlearncanvas.canvases.sources import SHIPPED
 from unlearncanvas.canvases.unlearncanvas.dataset import caption, open_dataset, parse_caption
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.types import Cell
@@ -119,7 +119,7 @@ def test_what_is_missing_or_damaged(folder, parquet, tmp_path):
     with pytest.raises(ValueError, match="no such folder"):
         open_dataset(str(tmp_path / "nowhere"), indices=(1,))
     with pytest.raises(ValueError, match="name its folder with --dataset"):
-        Sources().real_images(load_protocol("unlearncanvas").reference)
+        load_protocol("unlearncanvas").reference.open(SHIPPED)
 
 
 def test_the_centre_square():

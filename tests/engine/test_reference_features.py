@@ -8,8 +8,8 @@ import pytest
 
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.real_images import RealImageSource
-from unlearncanvas.canvases.sources import Sources
-from unlearncanvas.engine.reference_features import ReferenceFeatures
+from unlearncanvas.canvases.sources import SHIPPED, Sources
+from unlearncanvas.engine.reference_features import ReferenceFeatures, open_reference
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 
 
@@ -35,9 +35,9 @@ def reference(tmp_path):
     rules = load_protocol("mini").model_copy(
         update={"styles": ("Photo", "Mosaic"), "objects": ("Cat", "Sun")}
     )
-    source, detectors = Counted(Sources().real_images(rules.reference)), load_detectors(rules)
+    source, detectors = Counted(rules.reference.open(SHIPPED)), load_detectors(rules.detectors)
     return lambda: ReferenceFeatures(
-        protocol=rules, source=source, detectors=detectors, cache_dir=tmp_path
+        grid=rules, source=source, detectors=detectors, cache_dir=tmp_path
     )
 
 
@@ -59,6 +59,17 @@ def test_a_damaged_cache_is_made_again(reference, tmp_path, damage, caplog):
     assert "making it again" in caplog.text
     for name, values in first.features.items():
         np.testing.assert_array_equal(found.features[name], values)
+
+
+def test_painted_images_are_not_cached_and_a_dataset_is_asked_for(tmp_path, caplog):
+    """A painting is made faster than its features are read; 77 GB are not shipped."""
+    mini, photographs = load_protocol("mini"), load_protocol("unlearncanvas")
+    detectors = load_detectors(mini.detectors)
+    assert open_reference(mini, detectors, SHIPPED, tmp_path).cache_dir is None
+    on_hub = Sources(dataset="OPTML-Group/UnlearnCanvas")
+    assert open_reference(photographs, detectors, on_hub, tmp_path).cache_dir == tmp_path
+    assert open_reference(photographs, detectors, SHIPPED, tmp_path) is None
+    assert "FID and KID are left out: real images are needed" in caplog.text
 
 
 def test_two_at_once_compute_it_once(reference):

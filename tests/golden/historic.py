@@ -41,7 +41,8 @@ def rescored(name):
     folder = BUNDLES[name]
     manifest = read_manifest(folder)
     rules = protocol(manifest.protocol).for_tier(manifest.tier).for_eraser(manifest.eraser)
-    real = open_reference(rules, load_detectors(rules), SHIPPED, folder).real(len(manifest.seeds))
+    detectors = load_detectors(rules.detectors)
+    real = open_reference(rules, detectors, SHIPPED, folder).real(len(manifest.seeds))
     values, results = {}, []
     for target in map(Concept.parse, manifest.targets):
         place = folder / TARGETS / target.slug

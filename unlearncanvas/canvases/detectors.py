@@ -59,7 +59,15 @@ class Extractor(ABC):
 
 
 class Detectors:
-    """All that looks at the images of a protocol: two detectors, and extractors of features."""
+    """All that looks at images: two detectors, and extractors of features.
+
+    Attributes:
+        style: Style detector.
+        object: Object detector.
+        extractors: By name, beside the detectors' own features; added when they are loaded.
+        base_digests: Base models that the detectors can judge.
+        base_accuracy: Percent of the base model's images that each must recognize.
+    """
 
     def __init__(
         self,
@@ -67,7 +75,6 @@ class Detectors:
         object: Detector,  # noqa: A002 - the domain's name
         *,
         identity: Mapping[str, object],
-        extractors: Mapping[str, Extractor] | None = None,
         base_digests: Sequence[str] = (),
         base_accuracy: float = 0.0,
     ) -> None:
@@ -77,13 +84,12 @@ class Detectors:
             style: Style detector.
             object: Object detector.
             identity: Plain data that names the detectors, for digests.
-            extractors: By name, beside the detectors' own features.
             base_digests: Base models that the detectors can judge; empty where nobody published
                 them, then they are known by the base model's images.
             base_accuracy: Percent of the base model's images that each must recognise.
         """
         self.style, self.object = style, object
-        self.extractors = dict(extractors or {})
+        self.extractors: dict[str, Extractor] = {}
         self.base_digests, self.base_accuracy = tuple(base_digests), base_accuracy
         self._identity = identity
 

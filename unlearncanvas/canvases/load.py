@@ -1,80 +1,56 @@
-"""Load what looks at a protocol's images."""
+"""Load what looks at images: the detectors of a canvas, and extractors of features."""
 
 import logging
+from collections.abc import Sequence
 
-import numpy as np
-import timm
 import torch
 
-from unlearncanvas.canvases.detectors import OWN, Detectors, Extractor
+from unlearncanvas.canvases.canvas import CanvasDetectors
+from unlearncanvas.canvases.detectors import Detectors, Extractor
 from unlearncanvas.canvases.inception import WIDTH, load_extractor
-from unlearncanvas.canvases.mini.detector import PaintedDetector
-from unlearncanvas.canvases.mini.spec import PaintedDetectors
 from unlearncanvas.canvases.sources import SHIPPED, Sources
-from unlearncanvas.canvases.unlearncanvas.vit_detector import ViTDetector, find_weights
-from unlearncanvas.core.method_config import load_metric
-from unlearncanvas.engine.grid import Grid
 
 _log = logging.getLogger(__name__)
 
 
 def load_detectors(
-    protocol: Grid, device: torch.device | str = "cpu", sources: Sources = SHIPPED
+    spec: CanvasDetectors,
+    extractors: Sequence[str] = (),
+    *,
+    device: torch.device | str = "cpu",
+    sources: Sources = SHIPPED,
 ) -> Detectors:
-    """Return the protocol's detectors, and the extractors that its metrics ask for.
+    """Return the detectors of a canvas with extractors of features for FID and KID.
 
     An extractor whose weights cannot be had is left out, and a line says where to get them; the
     metrics that do not need it still come out.
 
+    Args:
+        spec: The detectors, as a protocol names them.
+        extractors: Names of the extractors beside the detectors' own features.
+        device: Where they run.
+        sources: Where the user keeps weights.
+
     Raises:
         ValueError: If a detector cannot be had.
     """
-    rules, where = protocol.detectors, torch.device(device)
-    if isinstance(rules, PaintedDetectors):
-        return Detectors(
-            PaintedDetector(rules.style, where),
-            PaintedDetector(rules.object, where),
-            identity=rules.plain(),
-            base_digests=rules.base_digests,
-        )
-    style, obj = (
-        ViTDetector(rules, spec, find_weights(rules, spec, sources.detectors), where)
-        for spec in (rules.style, rules.object)
-    )
-    return Detectors(
-        style,
-        obj,
-        identity={**rules.plain(), "sha256": [style.sha256, obj.sha256]},
-        extractors=_extractors(protocol, where, sources),
-        base_accuracy=rules.base_accuracy,
-    )
+    where = torch.device(device)
+    detectors = spec.load(where, sources)
+    detectors.extractors.update(_extractors(extractors, where, sources))
+    return detectors
 
 
-def row_widths(protocol: Grid) -> tuple[int, int]:
-    """Return how many features and how many probabilities an image has, at most.
-
-    Known without the weights of UnlearnCanvas' classifiers and of Inception.
-    """
-    rules = protocol.detectors
-    if isinstance(rules, PaintedDetectors):
-        detectors, sampler = load_detectors(protocol), protocol.sampler
-        seen = detectors.detect([np.zeros((sampler.height, sampler.width, 3), dtype=np.uint8)])
-        features = sum(values.size for values in seen.features.values())
-        return features, seen.style_prob.size + seen.object_prob.size
-    with torch.device("meta"):
-        own = 2 * timm.create_model(rules.architecture, img_size=rules.image_size).num_features
-    names = len(rules.style.labels) + len(rules.object.labels)
-    return own + WIDTH * len(_wanted(protocol)), names
+def row_widths(spec: CanvasDetectors, extractors: Sequence[str]) -> tuple[int, int]:
+    """Return how many features and how many probabilities an image has, at most."""
+    features, probabilities = spec.row_widths()
+    return features + WIDTH * len(extractors), probabilities
 
 
-def _wanted(protocol: Grid) -> list[str]:
-    """The extractors beside the detectors' own features that the protocol's metrics ask for."""
-    return sorted({load_metric(name).extractor for name in protocol.metrics} - {None, OWN})
-
-
-def _extractors(protocol: Grid, device: torch.device, sources: Sources) -> dict[str, Extractor]:
+def _extractors(
+    names: Sequence[str], device: torch.device, sources: Sources
+) -> dict[str, Extractor]:
     found = {}
-    for name in _wanted(protocol):
+    for name in names:
         try:
             found[name] = load_extractor(name, device, sources.inception)
         except ValueError as exc:

@@ -1,9 +1,8 @@
-"""Real images of the grid, by cell and number; those of the mini canvas are painted."""
+"""Real images of a grid, by cell and number."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -34,27 +33,6 @@ class RealImageSource(ABC):
         Raises:
             ValueError: If one is missing.
         """
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class PaintedImages(RealImageSource):
-    """Images of the mini canvas, painted when they are asked for."""
-
-    split: str
-
-    @property
-    def identity(self) -> Mapping[str, object]:
-        """Return the split's name."""
-        return {"split": self.split}
-
-    def read(self, wanted: Sequence[Wanted]) -> Iterator[tuple[int, UInt8[np.ndarray, "h w 3"]]]:
-        """Yield the images in order."""
-        from unlearncanvas.canvases.mini.painter import SPLITS, paint
-
-        first = SPLITS[self.split]
-        for place, (cell, number) in enumerate(wanted):
-            yield place, np.asarray(paint(cell.style, cell.object, first + number))
 
 
 def every(cells: Iterable[Cell], count: int, *, start: int = 0) -> list[Wanted]:

@@ -1,21 +1,17 @@
-"""What a protocol needs and the package may not ship: real images, detectors, Inception."""
+"""Where the user keeps what the package may not ship: real images, detectors, Inception."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-
-from unlearncanvas.canvases.mini.spec import PaintedSplit
-from unlearncanvas.canvases.real_images import PaintedImages, RealImageSource
-from unlearncanvas.canvases.spec import RealImagesSpec
-from unlearncanvas.canvases.unlearncanvas.dataset import open_dataset, require_dataset
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """Where the user keeps it: folders, or names on the Hub; None for the protocol's own place.
+    """Folders, or names on the Hub; None for the protocol's own place.
 
     Attributes:
         detectors: Folder of the detectors' weights.
-        dataset: UnlearnCanvas: the folders ``style/object/index.jpg``, or parquet files.
+        dataset: Real images of a canvas: a folder, or a dataset's name on the Hub.
         inception: Folder of the Inception weights for FID and KID.
     """
 
@@ -36,20 +32,12 @@ class Sources:
         if self.dataset is not None:
             require_dataset(self.dataset)
 
-    def real_images(self, part: RealImagesSpec) -> RealImageSource:
-        """Return the source of a protocol's real images.
 
-        Raises:
-            ValueError: If the dataset is needed and not there.
-        """
-        if isinstance(part, PaintedSplit):
-            return PaintedImages(split=part.split)
-        if self.dataset is None:
-            raise ValueError(
-                "real images are needed: get the dataset (Hub: OPTML-Group/UnlearnCanvas, 77 GB) "
-                "and name its folder with --dataset"
-            )
-        return open_dataset(self.dataset, part.indices)
+def require_dataset(where: str) -> None:
+    """Raise ValueError unless this is a folder, or has the form of a dataset's name on the Hub."""
+    there = Path(where).expanduser().is_dir() if where else False
+    if not there and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", where):
+        raise ValueError(f"--dataset {where}: no such folder, nor a dataset's owner/name")
 
 
 SHIPPED = Sources()

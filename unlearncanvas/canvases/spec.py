@@ -1,4 +1,4 @@
-"""Detectors and real images of any canvas, as a protocol names them."""
+"""The list of canvases: detectors and real images that a protocol's file can name."""
 
 from unlearncanvas.canvases.mini.spec import PaintedDetectors, PaintedSplit
 from unlearncanvas.canvases.unlearncanvas.spec import DatasetImages, ViTDetectors

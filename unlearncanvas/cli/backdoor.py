@@ -152,7 +152,7 @@ def poison(
         soft_wrap=True,
         markup=False,
     )
-    detectors = load_detectors(protocol, chosen, sources)
+    detectors = load_detectors(protocol.detectors, device=chosen, sources=sources)
     return gate(store, (clean, poisoned), injected, protocol, detectors, seeds)
 
 

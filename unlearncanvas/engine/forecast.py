@@ -187,7 +187,7 @@ def num_parameters(pipe: StableDiffusionPipeline | None) -> int:
 
 def row_bytes(evaluation: Evaluation, task: DrawTask) -> int:
     """Return the bytes of an image's row: float16 features, float32 probabilities, and the rest."""
-    features, probabilities = row_widths(evaluation.grid)
+    features, probabilities = row_widths(evaluation.grid.detectors, evaluation.grid.extractors())
     sampler = task.image_set.sampler
     pixels = 3 * sampler.height * sampler.width if task.image_set.keep_pixels else 0
     return 2 * features + 4 * probabilities + ROW_BYTES + pixels

@@ -4,9 +4,11 @@ from typing import TypeVar
 
 from pydantic import Field, model_validator
 
+from unlearncanvas.canvases.detectors import OWN
 from unlearncanvas.canvases.spec import DetectorSpec, RealImagesSpec
 from unlearncanvas.canvases.unlearncanvas.names import theme
 from unlearncanvas.core.fields import Frozen, Name, Names
+from unlearncanvas.core.method_config import load_metric
 from unlearncanvas.core.registry import choose, names
 from unlearncanvas.pipelines.sampler import DType, Sampler
 from unlearncanvas.types import Cell, Concept, Templates
@@ -87,6 +89,10 @@ class Grid(Frozen):
         """Return every concept of the grid, styles first."""
         styles = [Concept(kind="style", name=name) for name in self.styles]
         return styles + [Concept(kind="object", name=name) for name in self.objects]
+
+    def extractors(self) -> list[str]:
+        """Return the extractors that the metrics ask for beside the detectors' own features."""
+        return sorted({load_metric(name).extractor for name in self.metrics} - {None, OWN})
 
     def for_eraser(self: G, name: str) -> G:
         """Return the grid as one eraser's images are drawn."""

@@ -10,7 +10,6 @@ from filelock import FileLock
 
 from metrics.base import RealFeatures
 from unlearncanvas.canvases.detectors import BATCH_SIZE, Detectors, joined
-from unlearncanvas.canvases.mini.spec import PaintedSplit
 from unlearncanvas.canvases.real_images import RealImageSource, Wanted, every
 from unlearncanvas.canvases.sources import Sources
 from unlearncanvas.core.digests import digest_json
@@ -25,13 +24,13 @@ class ReferenceFeatures:
     """Where metrics get features of real images.
 
     Attributes:
-        protocol: Whose grid.
+        grid: Whose cells.
         source: Where the images come from.
         detectors: What looks at them.
         cache_dir: Where features are kept; None keeps them in memory only.
     """
 
-    protocol: Grid
+    grid: Grid
     source: RealImageSource
     detectors: Detectors
     cache_dir: Path | None = None
@@ -41,7 +40,7 @@ class ReferenceFeatures:
         """Return features of ``count`` images a cell, from the ``start``-th on."""
         key = (count, start)
         if key not in self._known:
-            wanted = every(self.protocol.cells(), count, start=start)
+            wanted = every(self.grid.cells(), count, start=start)
             self._known[key] = RealFeatures(
                 cells=[item.cell for item in wanted], features=self._features(wanted)
             )
@@ -87,18 +86,17 @@ def _as_double(features: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def open_reference(
-    protocol: Grid, detectors: Detectors, sources: Sources, cache_dir: Path
+    grid: Grid, detectors: Detectors, sources: Sources, cache_dir: Path
 ) -> ReferenceFeatures | None:
     """Return where features of real images come from; None, and a line says so, if nowhere."""
     try:
-        source = sources.real_images(protocol.reference)
+        source = grid.reference.open(sources)
     except ValueError as exc:
         _log.warning("FID and KID are left out: %s", exc)
         return None
-    painted = isinstance(protocol.reference, PaintedSplit)  # faster to paint than to cache
     return ReferenceFeatures(
-        protocol=protocol,
+        grid=grid,
         source=source,
         detectors=detectors,
-        cache_dir=None if painted else cache_dir,
+        cache_dir=cache_dir if grid.reference.cached else None,
     )

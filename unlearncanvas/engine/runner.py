@@ -241,7 +241,9 @@ def opened(evaluation: Evaluation, callback: Callback | None = None) -> Iterator
         ValueError: If the model cannot be loaded or the detectors were not made for it.
     """
     callback, grid = callback or NullCallback(), evaluation.grid
-    detectors = load_detectors(grid, evaluation.device, evaluation.sources)
+    detectors = load_detectors(
+        grid.detectors, grid.extractors(), device=evaluation.device, sources=evaluation.sources
+    )
     store = store_of(
         grid,
         model=evaluation.model,

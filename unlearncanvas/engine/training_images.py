@@ -100,7 +100,7 @@ class TrainingImages:
         )
 
     def _source(self) -> RealImageSource:
-        return self.sources.real_images(self.protocol.gallery)
+        return self.protocol.gallery.open(self.sources)
 
     def _generated(
         self, pipe: StableDiffusionPipeline, request: GeneratedImages, seed: int

@@ -7,7 +7,7 @@ uses. Exit code 1 if a gate is missed.
 """
 
 from collections import defaultdict
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,9 +22,11 @@ from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.mini.canvas_data import painted, to_model
 from unlearncanvas.canvases.mini.objects import OBJECTS
 from unlearncanvas.canvases.mini.painter import caption
+from unlearncanvas.canvases.mini.spec import PaintedDetectors
 from unlearncanvas.canvases.mini.styles import STYLES
-from unlearncanvas.evaluations.grid.protocol import load_protocol
+from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.pipelines.base_model import load_base
+from unlearncanvas.pipelines.sampler import Sampler
 from unlearncanvas.pipelines.sampling import Request, draw, to_bytes
 from unlearncanvas.types import Cell
 
@@ -50,6 +52,11 @@ class Labelled(NamedTuple):
     objects: np.ndarray
 
 
+def _protocol() -> dict[str, Any]:
+    """The protocol's file, which names the sampler and the detectors."""
+    return read_yaml(find_config("protocols", "mini"))
+
+
 def real_images(split: str, num_per_cell: int) -> Labelled:
     """Return painted images of all 144 cells."""
     data = painted(num_per_cell, split=split)
@@ -71,7 +78,7 @@ def reconstructions(real: Labelled, device: torch.device) -> Labelled:
 
 def generated_images(num_per_cell: int, device: torch.device) -> Labelled:
     """Return images of all 144 cells drawn by the base model with the protocol's sampler."""
-    sampler = load_protocol("mini").sampler
+    sampler = Sampler.model_validate(_protocol()["sampler"])
     pipe = load_base("minicanvas", device=device, dtype=getattr(torch, sampler.dtype))
     names = [(style, obj) for style in range(len(STYLES)) for obj in range(len(OBJECTS))]
     requests, labels = [], []
@@ -105,8 +112,8 @@ def nearest(
 
 def measure(device: torch.device) -> list[Gate]:
     """Measure every gate."""
-    protocol = load_protocol("mini")
-    detectors = load_detectors(protocol, device)
+    spec = PaintedDetectors.model_validate(_protocol()["detectors"])
+    detectors = load_detectors(spec, device=device)
     real = real_images("gate", IMAGES_PER_CELL)
     gates = []
     for name, data, limit in (

@@ -1,8 +1,19 @@
 """Detectors and real images of the mini canvas, as a protocol names them."""
 
+from typing import TYPE_CHECKING, ClassVar, final
+
 from pydantic import Field
 
+from unlearncanvas.canvases.canvas import CanvasDetectors, CanvasImages
 from unlearncanvas.core.fields import Frozen
+from unlearncanvas.core.registry import choose
+
+if TYPE_CHECKING:
+    import torch
+
+    from unlearncanvas.canvases.detectors import Detectors
+    from unlearncanvas.canvases.mini.images import PaintedImages
+    from unlearncanvas.canvases.sources import Sources
 
 
 class DetectorFile(Frozen):
@@ -12,7 +23,8 @@ class DetectorFile(Frozen):
     sha256: str
 
 
-class PaintedDetectors(Frozen):
+@final
+class PaintedDetectors(CanvasDetectors):
     """The two detectors of the mini canvas, and the base models they were made for.
 
     Attributes:
@@ -25,8 +37,43 @@ class PaintedDetectors(Frozen):
     object: DetectorFile
     base_digests: tuple[str, ...] = Field(min_length=1)
 
+    def load(self, device: "torch.device", sources: "Sources") -> "Detectors":
+        """Return the detectors, whose weights the package ships.
 
-class PaintedSplit(Frozen):
+        Raises:
+            ValueError: If they are not the ones named.
+        """
+        from unlearncanvas.canvases.detectors import Detectors
+        from unlearncanvas.canvases.mini.detector import PaintedDetector
+
+        return Detectors(
+            PaintedDetector(self.style, device),
+            PaintedDetector(self.object, device),
+            identity=self.plain(),
+            base_digests=self.base_digests,
+        )
+
+    def row_widths(self) -> tuple[int, int]:
+        """Return the width of both last layers together, and the number of names."""
+        from unlearncanvas.canvases.mini.architecture import DETECTORS
+
+        known = [
+            DETECTORS[choose("detector", file.name, DETECTORS)]
+            for file in (self.style, self.object)
+        ]
+        return sum(one["channels"][-1] for one in known), sum(len(one["names"]) for one in known)
+
+
+@final
+class PaintedSplit(CanvasImages):
     """Real images: a split of the painter, never trained on."""
 
+    cached: ClassVar[bool] = False  # faster to paint than to read
+
     split: str
+
+    def open(self, sources: "Sources") -> "PaintedImages":
+        """Return the images, painted when they are asked for."""
+        from unlearncanvas.canvases.mini.images import PaintedImages
+
+        return PaintedImages(split=self.split)

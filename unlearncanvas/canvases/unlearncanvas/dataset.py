@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
 from unlearncanvas.canvases.real_images import RealImageSource, Wanted
+from unlearncanvas.canvases.sources import require_dataset
 from unlearncanvas.canvases.unlearncanvas.names import PHOTO, theme
 from unlearncanvas.types import Cell
 
@@ -71,13 +72,6 @@ def open_dataset(where: str, indices: tuple[int, ...]) -> RealImageSource:
             "parquet files"
         )
     return FolderImages(folder=folder, indices=indices)
-
-
-def require_dataset(where: str) -> None:
-    """Raise ValueError unless this is a folder, or has the form of a dataset's name on the Hub."""
-    there = Path(where).expanduser().is_dir() if where else False
-    if not there and not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", where):
-        raise ValueError(f"--dataset {where}: no such folder, nor a dataset's owner/name")
 
 
 @final

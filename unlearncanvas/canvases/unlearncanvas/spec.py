@@ -1,8 +1,18 @@
 """Detectors and real images of UnlearnCanvas, as a protocol names them."""
 
+from typing import TYPE_CHECKING, ClassVar, final
+
 from pydantic import Field
 
+from unlearncanvas.canvases.canvas import CanvasDetectors, CanvasImages
 from unlearncanvas.core.fields import Frozen
+
+if TYPE_CHECKING:
+    import torch
+
+    from unlearncanvas.canvases.detectors import Detectors
+    from unlearncanvas.canvases.real_images import RealImageSource
+    from unlearncanvas.canvases.sources import Sources
 
 
 class LabelledFile(Frozen):
@@ -17,7 +27,8 @@ class LabelledFile(Frozen):
     labels: tuple[str, ...] = Field(min_length=2)
 
 
-class ViTDetectors(Frozen):
+@final
+class ViTDetectors(CanvasDetectors):
     """The two classifiers of UnlearnCanvas. Digests of its base models were never published.
 
     Attributes:
@@ -37,8 +48,55 @@ class ViTDetectors(Frozen):
     object: LabelledFile
     base_accuracy: float = Field(ge=0, le=100)
 
+    def load(self, device: "torch.device", sources: "Sources") -> "Detectors":
+        """Return the classifiers, from the user's folder or from the Hub.
 
-class DatasetImages(Frozen):
+        Raises:
+            ValueError: If their weights are missing, damaged or of the other classifier.
+        """
+        from unlearncanvas.canvases.detectors import Detectors
+        from unlearncanvas.canvases.unlearncanvas.vit_detector import ViTDetector, find_weights
+
+        style, obj = (
+            ViTDetector(self, file, find_weights(self, file, sources.detectors), device)
+            for file in (self.style, self.object)
+        )
+        return Detectors(
+            style,
+            obj,
+            identity={**self.plain(), "sha256": [style.sha256, obj.sha256]},
+            base_accuracy=self.base_accuracy,
+        )
+
+    def row_widths(self) -> tuple[int, int]:
+        """Return the width of both last layers together, and the number of names."""
+        import timm
+        import torch
+
+        with torch.device("meta"):
+            model = timm.create_model(self.architecture, img_size=self.image_size)
+        return 2 * model.num_features, len(self.style.labels) + len(self.object.labels)
+
+
+@final
+class DatasetImages(CanvasImages):
     """Real images: some of each cell's in the UnlearnCanvas dataset, 1 to 20, in this order."""
 
+    cached: ClassVar[bool] = True
+
     indices: tuple[int, ...] = Field(min_length=1)
+
+    def open(self, sources: "Sources") -> "RealImageSource":
+        """Return the images of the user's dataset.
+
+        Raises:
+            ValueError: If the user has not said where it is.
+        """
+        from unlearncanvas.canvases.unlearncanvas.dataset import open_dataset
+
+        if sources.dataset is None:
+            raise ValueError(
+                "real images are needed: get the dataset (Hub: OPTML-Group/UnlearnCanvas, 77 GB) "
+                "and name its folder with --dataset"
+            )
+        return open_dataset(sources.dataset, self.indices)

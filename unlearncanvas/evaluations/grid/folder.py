@@ -65,7 +65,12 @@ class FolderEvaluation:
         if len(seeds) > 1:
             raise ValueError(f"all targets need the same seeds, found {sorted(seeds)}")
         (common,) = seeds
-        detectors = load_detectors(self.protocol, self.device, self.sources)
+        detectors = load_detectors(
+            self.protocol.detectors,
+            self.protocol.extractors(),
+            device=self.device,
+            sources=self.sources,
+        )
         room = open_reference(
             self.protocol, detectors, self.sources, self.out / self.protocol.name / "reference"
         )

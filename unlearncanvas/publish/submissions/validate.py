@@ -172,7 +172,7 @@ def open_rules(
 ) -> tuple[GridProtocol, ReferenceFeatures | None]:
     """Return the protocol that a bundle was drawn by, and where features of real images are."""
     rules = load_protocol(manifest.protocol).for_tier(manifest.tier)
-    detectors = load_detectors(rules, sources=sources)
+    detectors = load_detectors(rules.detectors, rules.extractors(), sources=sources)
     return rules, open_reference(rules, detectors, sources, folder.parent / "reference")
 
 

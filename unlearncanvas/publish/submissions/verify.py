@@ -100,7 +100,9 @@ class Verifier:
         studio = Studio(lambda: load_base(model, device=self.device), rules.sampler)
         if base_digest(load_base(model, device=self.device)) != manifest.base_digest:
             raise ValueError(f"{model!r} is not the base model of the bundle; name it with --model")
-        detectors = load_detectors(rules, self.device, self.sources)
+        detectors = load_detectors(
+            rules.detectors, rules.extractors(), device=self.device, sources=self.sources
+        )
         pixels, alike, distances = [], [], []
         drawn = dict.fromkeys(choice.target for choice in choices)
         for target in drawn:

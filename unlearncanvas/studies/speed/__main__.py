@@ -122,7 +122,7 @@ def _subject(
             Request(cell=cell, seed=7, prompt=rules.ask(cell))
             for cell in cells[: sampler.batch_size]
         ],
-        detectors=load_detectors(rules, device) if model == "mini" else None,
+        detectors=load_detectors(rules.detectors, device=device) if model == "mini" else None,
     )
 
 
