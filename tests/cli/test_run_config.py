@@ -193,10 +193,12 @@ def test_older_results_stay_readable(tmp_path):
         "schema_version": 1, "protocol": "mini", "protocol_digest": "d", "tier": "quick",
         "limited": True, "seeds": [1],
         "model": "minicanvas", "base_digest": "b", "rows": [], "floors": {}, "results": [],
-        "environment": {}, "asked": {"tier": "quick", "dtype": "float32", "batch_size": 8},
+        "environment": {"device": "cpu"},
+        "asked": {"tier": "quick", "dtype": "float32", "batch_size": 8},
     }  # fmt: skip
     (tmp_path / "results.json").write_text(json.dumps(old))
-    assert read_results(tmp_path / "results.json").old_options["batch_size"] == 8
+    found = read_results(tmp_path / "results.json").config
+    assert (found["tier"], found["batch_size"], found["device"]) == ("quick", 8, "cpu")
 
 
 @pytest.mark.slow

@@ -14,7 +14,6 @@ from tests.end_to_end.test_golden import assert_golden
 from tests.golden import historic
 from tests.golden.historic import BUNDLES, CHANGES, HISTORIC, list_changes, listed, written
 from unlearncanvas.core.json_file import read_json
-from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
 from unlearncanvas.pipelines.artifacts import Artifact
 from unlearncanvas.publish.report.collect import collect
 from unlearncanvas.publish.submissions.bundle import (
@@ -26,15 +25,17 @@ from unlearncanvas.publish.submissions.bundle import (
 )
 from unlearncanvas.publish.submissions.leaderboard import board_of
 from unlearncanvas.publish.submissions.validate import reasons_against
-from unlearncanvas.results.schema import Result, Row, read_results
+from unlearncanvas.results.reading import read_results
+from unlearncanvas.results.schema2 import MeanRow, group_text
 
 RESULTS, SUBMISSIONS = HISTORIC / "results", HISTORIC / "submissions"
 SUMS = dict(
     reversed(line.split("  ", 1)) for line in (HISTORIC / "SHA256SUMS").read_text().splitlines()
 )
 RENAMED = {
-    "artefact_digest": "artifact_digest", "artefacts": "artifacts",
-    "any_base": "skip_base_check", "licence": "license",
+    "artefact_digest": "artifact_digest", "artefacts": "artifacts", "licence": "license",
+    "limited": "subset", "rows": "means", "floors": "real_vs_real",
+    "concept_accuracy": "details", "known": "known_fraction", "knowledge": "trigger_knowledge",
 }  # fmt: skip
 """Keys of version 0.6 and before, and what they are now."""
 
@@ -61,26 +62,37 @@ def assert_nothing_lost(content, found):
         assert content == found
 
 
-def read(path):
-    """Return what the reader of a result file makes of it, as plain data."""
-    content = json.loads(path.read_text())
-    if path.name.startswith("backdoor-"):
-        return read_backdoor_results(path).model_dump(mode="json")
-    if path.name.startswith(("sweep-", "tune-")):
-        rows = content if path.name.startswith("sweep-") else content["rows"]
-        found = {
-            label: [Row.model_validate(row).model_dump(mode="json") for row in of]
-            for label, of in rows.items()
-        }
-        return found if path.name.startswith("sweep-") else content | {"rows": found}
-    return read_results(path).model_dump(mode="json")
+def without(content, *keys):
+    return {key: value for key, value in content.items() if key not in keys}
+
+
+def assert_run_read(content, path):
+    """A run of the grid, or of the backdoor evaluation, is in its results of today."""
+    found = read_results(path).model_dump(mode="json")
+    files = ("schema_version", "results", "root", "known", "knowledge", "attacks")
+    assert_nothing_lost(without(content, *files), found)
+    for attack in content.get("attacks", ()):
+        group = {"attack": attack["attack"]}
+        rows = [row for row in found["rows"] if row["group"] == group]
+        assert_nothing_lost(attack["rows"], rows)
+        pairs = [pair for pair in found["comparisons"] if pair["group"] == group]
+        assert_nothing_lost(attack["comparisons"], pairs)
+        notes = without(attack, "attack", "rows", "comparisons")
+        notes |= {name: content[name] for name in ("known", "knowledge")}
+        assert_nothing_lost(notes, found["notes"][group_text(group)])
 
 
 @pytest.mark.parametrize(
     "path", sorted(RESULTS.rglob("*.json")), ids=lambda path: str(path.relative_to(RESULTS))
 )
 def test_a_result_file_is_read_to_the_digit(path):
-    assert_nothing_lost(json.loads(path.read_text()), read(path))
+    content = json.loads(path.read_text())
+    if not path.name.startswith(("sweep-", "tune-")):
+        assert_run_read(content, path)
+        return
+    for rows in (content if path.name.startswith("sweep-") else content["rows"]).values():
+        found = [MeanRow.model_validate(row).model_dump(mode="json") for row in rows]
+        assert_nothing_lost(rows, found)
 
 
 @pytest.mark.parametrize(
@@ -94,22 +106,33 @@ def test_a_bundle_is_read_to_the_digit(folder):
     found = read_verification(folder)
     assert found is None if folder.parent.name == "salun" else found.passed
     assert read_card(folder / CARD).method
-    for path in folder.rglob("*.json"):
-        kind = {"result.json": Result, "artefact.json": Artifact}.get(path.name)
-        if kind:
-            assert_nothing_lost(
-                json.loads(path.read_text()), read_json(kind, path).model_dump(mode="json")
-            )
-    assert len(list(folder.rglob("artefact.json"))) == len(manifest.targets) == 6
-    content = json.loads((folder / "results.json").read_text())
-    assert_nothing_lost(content, read_results(folder / "results.json").model_dump(mode="json"))
+    artifacts = list(folder.rglob("artefact.json"))
+    for path in artifacts:
+        assert_nothing_lost(
+            json.loads(path.read_text()), read_json(Artifact, path).model_dump(mode="json")
+        )
+    assert len(artifacts) == len(manifest.targets) == 6
+    path = folder / "results.json"
+    assert_run_read(json.loads(path.read_text()), path)
+    rows = {row.group["target"]: row for row in read_results(path).rows}
+    assert len(rows) == 6
+    for file in folder.rglob("result.json"):
+        content = json.loads(file.read_text())
+        row = rows[content["target"]]
+        of_run = ("schema_version", "target", "protocol", "protocol_digest", "seeds", "limited",
+                  "environment", "artefact", "artifact", "chunks")  # fmt: skip
+        assert_nothing_lost(without(content, *of_run), row.model_dump(mode="json"))
+        images = sorted(
+            path.relative_to(folder).as_posix() for path in file.parent.glob("*.parquet")
+        )
+        assert sorted(row.chunks) == [path.relative_to(folder).as_posix() for path in images]
 
 
 def test_reports_and_leaderboards_are_made_of_them():
-    (board,) = board_of(SUBMISSIONS).boards
-    assert set(board.entries) == {folder.parent.name for folder in bundles(SUBMISSIONS)}
-    (board,) = collect([RESULTS / "mini-quick-five-seeds.json"]).boards
-    assert set(board.entries) >= {"none", "esd", "uce", "salun"}
+    (found,) = board_of(SUBMISSIONS).leaderboards
+    assert set(found.rows) == {folder.parent.name for folder in bundles(SUBMISSIONS)}
+    (found,) = collect([RESULTS / "mini-quick-five-seeds.json"]).leaderboards
+    assert set(found.rows) >= {"none", "esd", "uce", "salun"}
 
 
 def test_the_protocol_of_the_bundles_is_read_with_its_digest():

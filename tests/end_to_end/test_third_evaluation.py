@@ -99,3 +99,36 @@ def test_its_shards_are_the_whole(finished, tmp_path):
         assert "its 6 of 12 chunks are drawn" in " ".join(done.stdout.split())
     assert bench(protocol, tmp_path).returncode == 0
     assert numbers(tmp_path) == numbers(out)
+
+
+def test_it_is_on_the_page_with_its_tables_comparisons_and_pictures(finished, tmp_path):
+    _, out, _ = finished
+    done = run("unlearncanvas.cli.main", "report", str(out), "--out", str(tmp_path / "page"))
+    assert done.returncode == 0, done.stderr
+    assert "2 leaderboards, 6 rows" in " ".join(done.stdout.split())
+    html = (tmp_path / "page" / "index.html").read_text()
+    assert html.count("Asked by name alone · bare quick</b>") == 2
+    assert html.count(": named of two rows on the same images</b>") == 2
+    assert html.count('<img src="pictures/row-') == 4
+    assert "--eraser esd --eraser uce" in html
+    markdown = (tmp_path / "page" / "report.md").read_text()
+    assert "## Asked by name alone · bare quick" in markdown
+    assert "style:Mosaic,named," in (tmp_path / "page" / "data" / "table.csv").read_text()
+
+
+def test_its_rows_are_compared_and_tracked_later(finished, monkeypatch):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    _, out, _ = finished
+    done = run(
+        "unlearncanvas.cli.main", "compare", str(out), str(out), "--eraser", "esd", "--eraser",
+        "uce",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (results,) = map(read_results, out.rglob("results.json"))
+    for pair in results.comparisons:
+        (line,) = (line for line in done.stdout.splitlines() if pair.group["target"] in line)
+        cells = [cell.strip() for cell in line.split("│")]
+        assert (cells[5], cells[6]) == (f"{pair.difference:+.1f}", f"{pair.p_value:.2g}")
+    sent = run("unlearncanvas.cli.main", "track", str(out), "--track", "tensorboard")
+    assert sent.returncode == 0, sent.stderr
+    assert "2 runs sent to tensorboard" in sent.stdout

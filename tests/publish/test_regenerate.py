@@ -1,22 +1,20 @@
-"""Every command that the report prints parses back into the plan that made the numbers."""
+"""Every command that the report prints parses back into the evaluation that made the numbers."""
 
 import json
 import shlex
 from pathlib import Path
 
 import pytest
-from unlearncanvas.cli.backdoor_bench import make_backdoor_plan
 
 from tests.fixtures import small_backdoor
 from tests.fixtures.arguments import from_arguments
 from tests.fixtures.in_process import run
 from tests.fixtures.small_grid import ESD_SETTINGS, write_protocol
-from unlearncanvas.engine.options import make_plan
+from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.engine.run_flags import to_flags
-from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
-from unlearncanvas.publish.report.attacks import attack_command
 from unlearncanvas.publish.report.collect import collect
-from unlearncanvas.publish.report.command import command_of
+from unlearncanvas.publish.report.command import command_of, command_of_run
+from unlearncanvas.results.reading import read_results
 from unlearncanvas.results.run_config import RunConfig, read_options
 
 DOCS = Path(__file__).parents[2] / "docs" / "results"
@@ -30,8 +28,13 @@ def config_of(command):
     return config
 
 
-def plan_of(command):
-    return make_plan(config_of(command))
+def evaluation_again(command):
+    return evaluation_of(config_of(command))
+
+
+def jobs_of(evaluation, label):
+    """The jobs that a command's own label has; a seed of several is not in it."""
+    return [job for job in evaluation.jobs() if job.label == label.partition(" seed ")[0]]
 
 
 @pytest.mark.slow
@@ -43,7 +46,7 @@ def plan_of(command):
         ["--tier", "smoke", "--seeds", "288", "--eraser", "tests.fixtures.hooking_eraser:Hooking"],
     ],
 )
-def test_the_command_of_a_row_makes_its_plan_again(tmp_path, monkeypatch, options):
+def test_the_command_of_a_row_makes_its_jobs_again(tmp_path, monkeypatch, options):
     write_protocol(tmp_path)
     monkeypatch.chdir(tmp_path)
     settings = [] if "tests.fixtures.hooking_eraser:Hooking" in options else ESD_SETTINGS
@@ -53,26 +56,25 @@ def test_the_command_of_a_row_makes_its_plan_again(tmp_path, monkeypatch, option
         *settings,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    (board,) = collect([tmp_path / "runs"]).boards
-    for label, entry in board.entries.items():
-        plan, first = plan_of(entry.command), next(iter(entry.results.values()))
-        assert plan.whole.digest == board.run.protocol_digest
-        assert plan.protocol.cells() == plan.whole.cells()
-        assert (plan.seeds, plan.model) == (board.run.seeds, board.run.model)
-        jobs = [job for job in plan.jobs() if job.eraser is plan.erasers[-1]]
-        if label in ("none", "noise"):
-            jobs = [job for job in plan.jobs() if job.eraser.name == label]
-        assert {str(target) for job in jobs for target in job.targets} == set(entry.results)
-        assert {job.task.seed for job in jobs} == {first.erase_seed}
-        assert json.loads(json.dumps(jobs[0].eraser.settings)) == first.settings
-        (folder,) = {entry.files[first.target].parents[2]}
-        assert plan.artifacts == board.run.config.artifacts
+    (leaderboard,) = collect([tmp_path / "runs"]).leaderboards
+    first = leaderboard.first
+    for label, row in leaderboard.rows.items():
+        found, one = evaluation_again(row.command), next(iter(row.rows.values()))
+        assert found.digest == first.protocol_digest
+        assert (found.tier, found.seeds, found.model) == (first.tier, first.seeds, first.model)
+        jobs = jobs_of(found, label)
+        assert {job.group["target"] for job in jobs} == set(row.rows)
+        assert {job.recipe.last.task.seed for job in jobs} == {one.erase_seed}
+        assert json.loads(json.dumps(jobs[0].recipe.last.method.settings)) == one.settings
+        assert found.artifacts == first.config.get("artifacts", "whole")
         if label != "hooking":
-            assert plan.eraser_folder(jobs[0].eraser).name == folder.name
+            folders = {found.root.parent / found.name / found.folder_of(job.recipe) for job in jobs}
+            artifacts = {row.source.parent / item.artifact for item in row.rows.values()}
+            assert {path.resolve() for path in folders} == {path.resolve() for path in artifacts}
 
 
 @pytest.mark.slow
-def test_the_commands_of_an_attack_make_its_plan_again(tmp_path, monkeypatch):
+def test_the_commands_of_an_attack_make_its_jobs_again(tmp_path, monkeypatch):
     small_backdoor.write_protocol(tmp_path)
     small_backdoor.write_attack(tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -85,14 +87,33 @@ def test_the_commands_of_an_attack_make_its_plan_again(tmp_path, monkeypatch):
             "--dtype", "float32",
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
-    found = [read_backdoor_results(path) for path in tmp_path.rglob("results.json")]
-    assert len(found) == 2
-    for results in found:
-        (row,) = results.attacks[0].rows[2:]
-        plan = make_backdoor_plan(config_of(attack_command(results, results.attacks[0])))
-        assert plan.whole.digest == results.protocol_digest
-        assert json.loads(json.dumps(plan.erasers[0].settings)) == row.settings
-        assert [item.name for item in plan.attacks] == [results.attacks[0].attack]
+    (leaderboard,) = collect([tmp_path / "runs"]).leaderboards
+    assert len(leaderboard.runs) == 2
+    assert set(leaderboard.rows) == {"clean model", "poisoned", "skd-cag", "skd"}
+    for label in ("skd-cag", "skd"):
+        row = leaderboard.rows[label]
+        (one,) = row.rows.values()
+        for command in (row.command, command_of_run(row.run.results)):
+            found = evaluation_again(command)
+            assert found.digest == row.run.results.protocol_digest
+            (job,) = jobs_of(found, label)
+            assert dict(job.group) == one.group == leaderboard.group
+            assert json.loads(json.dumps(job.recipe.last.method.settings)) == one.settings
+    assert leaderboard.rows["clean model"].command == ""
+    erasers = ("--eraser", "skd", "--eraser", "skd-cag")
+    compared = run("unlearncanvas.cli.main", "compare", "runs", "runs", *erasers)
+    assert compared.returncode == 0, compared.stderr
+    lines = [line.split("│") for line in compared.stdout.splitlines()]
+    found = {line[2].strip(): [cell.strip() for cell in line] for line in lines if len(line) > 8}
+    values = [
+        leaderboard.rows[label].rows[leaderboard.group["attack"]].scores["attack_success_rate"]
+        for label in ("skd", "skd-cag")
+    ]
+    line = found["attack success rate"]
+    assert line[3:5] == [f"{score.value:.1f}" for score in values]
+    assert line[5] == f"{values[0].value - values[1].value:+.1f}"
+    assert line[6]
+    assert not found["clean style accuracy"][6]  # not compared image by image
 
 
 def test_settings_are_written_as_they_are_read():
@@ -107,19 +128,18 @@ def test_settings_are_written_as_they_are_read():
 
 
 def test_a_setting_is_that_of_its_eraser():
-    results = read_backdoor_results(DOCS / "backdoor-evil-edit.json")
-    (attack,) = results.attacks
+    results = read_results(DOCS / "backdoor-evil-edit.json")
     rows = [
         row.model_copy(update={"settings": {**row.settings, "steps": 7}})
         if row.label == "skd"
         else row
-        for row in attack.rows
+        for row in results.rows
     ]
-    command = attack_command(results, attack.model_copy(update={"rows": tuple(rows)}))
+    command = command_of_run(results.model_copy(update={"rows": tuple(rows)}))
     assert command.count("--eraser") == len(rows) - 2
     assert "--set skd.steps=7" in command
     assert command.count("steps=7") == 1
-    assert attack_command(results, attack.model_copy(update={"rows": attack.rows[:2]})) == ""
+    assert command_of_run(results.model_copy(update={"rows": results.rows[:2]})) == ""
 
 
 @pytest.mark.parametrize(
@@ -128,17 +148,20 @@ def test_a_setting_is_that_of_its_eraser():
     ids=lambda path: path.stem,
 )
 def test_commands_for_the_results_in_the_docs_parse(path):
-    found = collect([path])
-    for board in found.boards:
-        for entry in board.entries.values():
-            assert config_of(entry.command).erasers
-            if board.run.protocol == "mini-f32":  # a file that is not shipped
-                continue
-            plan = plan_of(entry.command)
-            assert plan.seeds == board.run.seeds
-            assert {str(target) for target in plan.targets} == {
-                target for names in board.targets.values() for target in names
-            }
-    for item in found.backdoors:
-        for attack in item.results.attacks:
-            assert config_of(attack_command(item.results, attack)).erasers
+    (leaderboard,) = collect([path]).leaderboards
+    first = leaderboard.first
+    for label, row in leaderboard.rows.items():
+        if label in ("clean model", "poisoned"):
+            assert row.command == ""
+            continue
+        assert config_of(row.command).erasers == (label,)
+        if first.protocol == "mini-f32":  # a file that is not shipped
+            continue
+        jobs = jobs_of(evaluation_again(row.command), label)
+        if leaderboard.group:
+            assert [dict(job.group) for job in jobs] == [leaderboard.group]
+            continue
+        assert {job.image_sets[0].seeds for job in jobs} == {first.seeds}
+        assert {job.group["target"] for job in jobs} == {
+            target for names in leaderboard.targets.values() for target in names
+        }

@@ -1,6 +1,7 @@
 """The report: what it collects, its tables for papers, and the page in a real browser."""
 
 import csv
+import itertools
 import json
 import re
 import shutil
@@ -17,7 +18,7 @@ from tests.fixtures.small_grid import ESD_SETTINGS, write_protocol
 from unlearncanvas.publish.report.collect import collect
 from unlearncanvas.publish.report.columns import columns_of
 from unlearncanvas.results.export import markdown_text
-from unlearncanvas.results.schema import read_results
+from unlearncanvas.results.reading import read_results
 
 pytestmark = pytest.mark.slow
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -37,11 +38,11 @@ def runs(tmp_path_factory):
         assert done.returncode == 0, done.stderr
     path = next(iter(out.glob("small/esd-*/quick/results.json")))
     hostile = json.loads(path.read_text())
-    hostile["rows"] = [row for row in hostile["rows"] if row["label"] == "esd"]
-    for row in hostile["rows"]:
+    hostile["means"] = [row for row in hostile["means"] if row["label"] == "esd"]
+    for row in hostile["means"]:
         row["label"] = HOSTILE
         row["scores"]["in_domain_retain_accuracy"]["value"] = 3.0
-    hostile["results"] = []
+    hostile |= {"rows": [], "pictures": [], "comparisons": []}
     place = out / "small" / "hostile" / "quick"
     place.mkdir(parents=True)
     (place / "results.json").write_text(json.dumps(hostile))
@@ -53,29 +54,29 @@ def page(runs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page") / "report"
     done = run("unlearncanvas.cli.main", "report", str(runs), "--out", str(folder))
     assert done.returncode == 0, done.stderr
-    assert "1 boards, 5 rows" in " ".join(done.stdout.split())
+    assert "1 leaderboards, 5 rows" in " ".join(done.stdout.split())
     return folder
 
 
-def test_one_board_holds_all_that_sat_the_same_exam(runs):
-    (board,) = collect([runs]).boards
-    assert set(board.entries) == {"none", "noise", "esd, lr=0.0004", "esd, lr=0.001", HOSTILE}
-    standings = {label: entry.standing for label, entry in board.entries.items()}
-    assert standings["none"] == standings["noise"] == "reference"
-    assert standings[HOSTILE] == "degenerate"
-    entry = board.entries["esd, lr=0.001"]
-    assert set(entry.results) == {"style:Mosaic", "style:Neon Lines", "object:Cat"}
-    assert "--set lr=0.001" in entry.command
-    assert "--eraser esd" in entry.command
+def test_one_leaderboard_holds_all_runs_of_the_same_protocol(runs):
+    (leaderboard,) = collect([runs]).leaderboards
+    assert set(leaderboard.rows) == {"none", "noise", "esd, lr=0.0004", "esd, lr=0.001", HOSTILE}
+    status = {label: row.status for label, row in leaderboard.rows.items()}
+    assert status["none"] == status["noise"] == "reference"
+    assert status[HOSTILE] == "degenerate"
+    row = leaderboard.rows["esd, lr=0.001"]
+    assert set(row.rows) == {"style:Mosaic", "style:Neon Lines", "object:Cat"}
+    assert "--set lr=0.001" in row.command
+    assert "--eraser esd" in row.command
 
 
 def test_the_command_is_the_one_that_was_typed():
-    (board,) = collect([_docs("mini-quick-eleven")]).boards
-    assert board.entries["uce"].command == "python -m unlearncanvas.bench --eraser uce"
-    (board,) = collect([_docs("mini-full-salun")]).boards
-    assert board.entries["salun"].command.endswith("--eraser salun --tier full")
-    (board,) = collect([_docs("mini-quick-five-seeds")]).boards
-    assert board.entries["ca"].command == (
+    (leaderboard,) = collect([_docs("mini-quick-eleven")]).leaderboards
+    assert leaderboard.rows["uce"].command == "python -m unlearncanvas.bench --eraser uce"
+    (leaderboard,) = collect([_docs("mini-full-salun")]).leaderboards
+    assert leaderboard.rows["salun"].command.endswith("--eraser salun --tier full")
+    (leaderboard,) = collect([_docs("mini-quick-five-seeds")]).leaderboards
+    assert leaderboard.rows["ca"].command == (
         "python -m unlearncanvas.bench --eraser ca --targets 'Watercolor,Neon Lines,Mosaic,Cat,"
         "House,Sail Boat' --seeds 188,288,588,688,888"
     )
@@ -86,14 +87,14 @@ def _docs(name):
 
 
 def test_tables_for_papers_hold_the_numbers_of_the_results(page, runs):
-    (board,) = collect([runs]).boards
+    (leaderboard,) = collect([runs]).leaderboards
     table = (page / "data" / "table.csv").read_text()
     rows = list(csv.DictReader(table.splitlines()))
     scores = {
         (label, kind, name): score.value
-        for label, entry in board.entries.items()
-        for kind, row in entry.rows.items()
-        for name, score in row.scores.items()
+        for label, row in leaderboard.rows.items()
+        for kind, mean in row.means.items()
+        for name, score in mean.scores.items()
     }
     found = {
         (row["eraser"], row["targets"].split()[1], row["metric"]): float(row["value"])
@@ -101,11 +102,11 @@ def test_tables_for_papers_hold_the_numbers_of_the_results(page, runs):
     }
     assert found == scores
     tex = (page / "data" / "table.tex").read_text()
-    columns = [column for column in columns_of(board) if column.kind or "↓" in column.heading]
+    columns = [column for column in columns_of(leaderboard) if column.kind or "↓" in column.heading]
     assert all(line.count("&") == len(columns) for line in tex.splitlines() if "&" in line)
     assert r"esd, lr=0.001 &" in tex
     markdown = (page / "report.md").read_text()
-    assert all(f"\n| {markdown_text(label)} | " in markdown for label in board.entries)
+    assert all(f"\n| {markdown_text(label)} | " in markdown for label in leaderboard.rows)
     assert "esd, lr=0.001: `python -m unlearncanvas.bench --eraser esd" in markdown
     assert "## small · 3 targets · 2 seeds" in markdown
 
@@ -117,7 +118,9 @@ def test_the_page_is_small_and_needs_no_network(page):
     assert "<img src=x" not in html
     markup = re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
     assert "http" not in markup
-    assert len(list((page / "pictures").glob("*.webp"))) == 6
+    pictures = [path.name for path in (page / "pictures").glob("*.webp")]
+    assert sum(name.startswith("row-") for name in pictures) == 6
+    assert sum("heatmap" in name for name in pictures) == 2
     for copy in (page / "data").glob("row-*.json"):
         read_results(copy)
 
@@ -192,7 +195,7 @@ def until(browser, holds):
 
 
 def test_sorting_keeps_references_first_and_degenerate_rows_last(opened):
-    header = opened.find_elements(By.CSS_SELECTOR, "table.board thead th")[1]
+    header = opened.find_elements(By.CSS_SELECTOR, "table.leaderboard thead th")[1]
     assert header.text.startswith("style UA")
     column = "return [...document.querySelectorAll('tr.row')].map(r => r.cells[1].dataset.value)"
     for expected in ("descending", "ascending"):
@@ -274,14 +277,17 @@ def test_two_runs_are_compared_image_by_image(runs):
         options = [part for name in erasers for part in ("--eraser", name)]
         done = run("unlearncanvas.cli.main", "compare", str(runs), str(runs), *options)
         assert done.returncode == 0, done.stderr
-        rows = [
-            line.split("│") for line in done.stdout.splitlines() if "│ style:Neon Lines │" in line
-        ]
-        return {row[2].strip(): [cell.strip() for cell in row[3:8]] for row in rows}, done.stdout
+        lines = [line.split("│") for line in done.stdout.splitlines()]
+        rows = {}
+        for cells, below in itertools.pairwise(lines):
+            if cells[1:2] == [" style:Neon Lines "]:
+                interval = below[5].strip() if below[2:3] and not below[2].strip() else ""
+                rows[cells[2].strip()] = [*(cell.strip() for cell in cells[3:8]), interval]
+        return rows, done.stdout
 
-    (board,) = collect([runs]).boards
+    (leaderboard,) = collect([runs]).leaderboards
     scores = {
-        label: board.entries[label].results["style:Neon Lines"].scores
+        label: leaderboard.rows[label].rows["style:Neon Lines"].scores
         for label in ("none", "esd, lr=0.001")
     }
     found, printed = compare("esd, lr=0.001", "none")
@@ -292,13 +298,15 @@ def test_two_runs_are_compared_image_by_image(runs):
     ):
         values = [scores[label][metric].value for label in ("esd, lr=0.001", "none")]
         assert found[name][:2] == [f"{value:.1f}" for value in values]
-        assert found[name][2].startswith(f"{values[0] - values[1]:+.1f} [")
+        assert found[name][2] == f"{values[0] - values[1]:+.1f}"
+        assert found[name][5].startswith("[")
     assert found["UA"][4] == "4"
     assert "style:Neon Lines: " in printed
     assert "object:Cat: " in printed
     same, _ = compare("esd, lr=0.001")
     for name in ("UA", "IRA", "CRA", "CRA on target"):
-        assert same[name][2].startswith("+0.0 [-")  # what few cells agree on, others may not
+        assert same[name][2] == "+0.0"
+        assert same[name][5].startswith("[-")  # what few cells agree on, others may not
         assert same[name][3] == "1"
     assert same["FID"][2:4] == ["0.00", ""]
 

@@ -14,11 +14,10 @@ from tests.fixtures.small_grid import ESD_SETTINGS, write_protocol
 from tests.fixtures.wandb_file import read
 from unlearncanvas.engine.losses import LossCurves
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
-from unlearncanvas.evaluations.backdoor.results import read_backdoor_results
 from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
 from unlearncanvas.publish.tracking.callback import TrackerCallback
 from unlearncanvas.publish.tracking.library import Library
-from unlearncanvas.results.schema import read_results
+from unlearncanvas.results.reading import read_results
 
 
 def bench(protocol, out, *options):
@@ -43,7 +42,7 @@ def test_an_offline_run_holds_config_losses_scores_and_pictures(tmp_path, monkey
         assert done.returncode == 0, done.stderr
         assert "tracking by" not in done.stdout + done.stderr
     folder = next(out.glob("small/esd-*/smoke"))
-    files = sorted(folder.rglob("run-*.wandb"))
+    files = sorted((folder / "tracked" / "esd").rglob("run-*.wandb"))
     assert len(list(out.rglob("run-*.wandb"))) == 6  # none, noise, esd; twice
     first, second = map(read, files)
     assert first["id"] == second["id"]
@@ -54,18 +53,18 @@ def test_an_offline_run_holds_config_losses_scores_and_pictures(tmp_path, monkey
     assert len(losses) == 1
     assert losses[0] > 0
     assert not any("erase_step" in step for step in second["history"])  # nothing was erased again
-    row = next(row for row in results.rows if row.label == "esd")
+    row = next(row for row in results.means if row.label == "esd")
     last = first["history"][-1]
     score = row.scores["unlearning_accuracy"]
     assert last["style/unlearning_accuracy"] == pytest.approx(score.value)
-    for picture in ("smoke/heatmap", "style-Mosaic-seed0/sheet"):
+    for picture in ("heatmap", "style:Mosaic/sheet"):
         assert last[f"{picture}/_type"] == "image-file"
         assert (files[0].parent / "files" / last[f"{picture}/path"]).stat().st_size > 1000
     ((kind, names),) = first["artifacts"]
     assert kind == "results"
-    assert {"smoke/results.json", "style-Mosaic-seed0/result.json"} <= set(names)
+    assert names == ["smoke/results.json"]
     assert any(step.get("images", 0) > 0 for step in first["history"])
-    assert len(list(out.rglob("smoke/tensorboard/events.*"))) == 6
+    assert len(list(out.rglob("smoke/tracked/*/tensorboard/events.*"))) == 6
     sent = mlflow.search_runs(search_all_experiments=True, output_format="list")
     assert {run.info.run_name for run in sent} == {"none", "noise", "esd"}  # resumed
     (sent,) = (run for run in sent if run.info.run_name == "esd")
@@ -102,20 +101,19 @@ def test_the_backdoor_evaluation_is_tracked_as_it_goes_and_later(tmp_path, monke
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     path = next(tmp_path.rglob("results.json"))
-    (attack,) = read_backdoor_results(path).attacks
-    (score,) = (row.scores["as_asked"] for row in attack.rows if row.label == "skd")
+    (row,) = (row for row in read_results(path).rows if row.label == "skd")
+    attack, score = row.group["attack"], row.scores["as_asked"]
     (file,) = tmp_path.rglob("run-*.wandb")
     found = read(file)
     assert found["config"]["settings"]["steps"] == 2
-    assert (found["config"]["known"], found["config"]["knowledge"]) == (1.0, "exact")
+    assert (found["config"]["evaluation"], found["config"]["groups"]) == ("backdoor", [attack])
     losses = [step for step in found["history"] if "erase_step" in step]
     assert [step["erase_step"] for step in losses] == [0.0]  # the injection has no run of its own
-    assert losses[0][f"loss/{attack.attack}"] > 0
+    assert losses[0][f"loss/{attack}"] > 0
     last = found["history"][-1]
-    (cost,) = (row.cost for row in attack.rows if row.label == "skd")
-    assert last[f"{attack.attack}/ufe"] == cost.ufe > 0
-    assert last[f"{attack.attack}/as_asked"] == pytest.approx(score.value)
-    assert last[f"{attack.attack}/sheet/_type"] == "image-file"
+    assert last[f"{attack}/ufe"] == row.cost.ufe > 0
+    assert last[f"{attack}/as_asked"] == pytest.approx(score.value)
+    assert last[f"{attack}/sheet/_type"] == "image-file"
     ((_, names),) = found["artifacts"]
     assert names == ["custom/results.json"]
     file.unlink()
@@ -123,8 +121,8 @@ def test_the_backdoor_evaluation_is_tracked_as_it_goes_and_later(tmp_path, monke
     assert later.returncode == 0, later.stderr
     (file,) = tmp_path.rglob("run-*.wandb")
     again = read(file)
-    assert again["history"][-1][f"{attack.attack}/as_asked"] == pytest.approx(score.value)
-    assert "--protocol" in again["config"]["command"][0]
+    assert again["history"][-1][f"{attack}/as_asked"] == pytest.approx(score.value)
+    assert "--protocol" in again["config"]["command"]
 
 
 class Broken(Library):
@@ -278,14 +276,14 @@ def test_every_erase_seed_has_a_run_of_its_own(tmp_path, monkeypatch):
     found = {run["name"]: run for run in map(read, tmp_path.rglob("run-*.wandb"))}
     assert set(found) == {"trial none", "trial noise", "trial esd seed 3", "trial esd seed 4"}
     path = next(tmp_path.rglob("smoke-*/results.json"))
-    for row in read_results(path).rows[-2:]:
+    for row in read_results(path).means[-2:]:
         run = found[f"trial {row.label}"]
         seed = row.label.rpartition(" ")[2]
         assert (run["group"], run["config"]["erase_seed"]) == ("mine", int(seed))
         last = run["history"][-1]
         assert last["style/fid_minicanvas"] == pytest.approx(row.scores["fid_minicanvas"].value)
         sheets = {key.split("/")[0] for key in last if key.endswith("sheet/_type")}
-        assert sheets == {f"style-Mosaic-seed{seed}"}
+        assert sheets == {"style:Mosaic"}
         assert [step["erase_step"] for step in run["history"] if "erase_step" in step] == [0.0]
         names = {name for _, files in run["artifacts"] for name in files}
-        assert names == {f"{path.parent.name}/results.json", f"style-Mosaic-seed{seed}/result.json"}
+        assert names == {f"{path.parent.name}/results.json"}

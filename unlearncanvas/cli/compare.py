@@ -1,22 +1,44 @@
-"""``unlearncanvas compare A B``: two erased models on the same cells and seeds."""
+"""``unlearncanvas compare A B``: two finished rows on the same cells and seeds."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 if TYPE_CHECKING:
-    from metrics.base import MetricInputs, Predictions
-    from metrics.proportion import ProportionMetric
-    from unlearncanvas.publish.report.collect import Leaderboard, LeaderboardRow
+    from unlearncanvas.engine.job import PerImage
+    from unlearncanvas.publish.report.leaderboards import Run
+    from unlearncanvas.results.export import Table
+    from unlearncanvas.results.headings import Heading
+    from unlearncanvas.results.schema2 import Row
 
 console = Console(emoji=False)
 PLACES = 5
-"""Concepts that are named for each target."""
+"""Details that are named for each group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One of the two that are compared.
+
+    Attributes:
+        label: Its name in tables.
+        run: The run that it is from.
+        rows: By what they were measured on.
+    """
+
+    label: str
+    run: "Run"
+    rows: "Mapping[str, Row]"
+
+    def per_image(self, name: str) -> "Mapping[str, PerImage]":
+        """Return the values of single images of one row, by score."""
+        from unlearncanvas.engine.stored_rows import per_image
+
+        return per_image(self.run.path, self.run.results, self.rows[name])
 
 
 def compare(
@@ -30,147 +52,113 @@ def compare(
     """Compare two runs image by image: differences with intervals, and where they come from.
 
     Differences are first minus second, in points, over the images that both drew for the same
-    target, cell and seed; intervals and p are over cells. A metric that is no share of images has
-    no p: its two scores are set side by side.
+    target or attack, cell and seed; intervals and p are over cells. A score that is no share of
+    images has no p: the two values are set side by side.
     """
-    from unlearncanvas.publish.report.collect import collect
+    from unlearncanvas.results.export import to_terminal
 
     chosen: list[str | None] = list(eraser or [])
     if len(chosen) > 2:
         raise ValueError(f"--eraser is given once or twice, got {len(chosen)}")
     wanted = chosen * 2 if len(chosen) == 1 else chosen or [None, None]
-    (board, one), (other, two) = (
-        _entry(place, collect([place]).boards, name)
-        for place, name in zip((first, second), wanted, strict=True)
-    )
-    if board.run.protocol_digest != other.run.protocol_digest:
+    one, two = (_side(place, name) for place, name in zip((first, second), wanted, strict=True))
+    digests = [side.run.results.protocol_digest for side in (one, two)]
+    if digests[0] != digests[1]:
         raise ValueError(
-            f"{first} is of protocol digest {board.run.protocol_digest[:12]}, {second} of "
-            f"{other.run.protocol_digest[:12]}: only runs of one protocol can be compared"
+            f"{first} is of protocol digest {digests[0][:12]}, {second} of {digests[1][:12]}: "
+            "only runs of one protocol can be compared"
         )
-    shared = [target for target in one.results if target in two.results]
+    shared = [name for name in one.rows if name in two.rows]
     if not shared:
-        raise ValueError(f"{one.label} and {two.label} have no target in common")
-    names = one.label, two.label if two.label != one.label else f"{two.label} (second)"
-    left, right = map(escape, names)
-    table = Table(title=f"{left} - {right}, {escape(board.run.protocol)}", title_style="bold")
-    for heading in ("target", "metric", left, right, "difference", "p", "images"):
-        table.add_column(heading, justify="left" if heading in ("target", "metric") else "right")
-    for target in shared:
-        for _, *row in _rows(board, one, two, target):
-            table.add_row(escape(target), *row)
-        table.add_section()
-    console.print(table)
-    for target in shared:
-        console.print(_where(one, two, target), soft_wrap=True, markup=False, emoji=False)
+        raise ValueError(f"{one.label} and {two.label} were measured on nothing in common")
+    console.print(to_terminal(_table(one, two, shared)))
+    for name in shared:
+        line = _where(one.rows[name], two.rows[name])
+        if line:
+            console.print(f"{name}: {line}", soft_wrap=True, markup=False, emoji=False)
 
 
-def _entry(
-    place: Path, boards: "list[Leaderboard]", eraser: str | None
-) -> "tuple[Leaderboard, LeaderboardRow]":
-    """The eraser of a place that has results of single targets."""
-    from unlearncanvas.results.schema import BASELINES
+def _side(place: Path, eraser: str | None) -> Side:
+    """The eraser of a place that has rows of single models."""
+    from unlearncanvas.publish.report.collect import collect
 
-    found = [
-        (board, entry)
-        for board in boards
-        for entry in board.entries.values()
-        if entry.results and (entry.label == eraser if eraser else entry.eraser not in BASELINES)
-    ]
+    found: dict[tuple[Path, str], Side] = {}
+    known: dict[str, None] = {}
+    for leaderboard in collect([place]).leaderboards:
+        for row in leaderboard.rows.values():
+            known[row.label] = None
+            if row.rows and (row.label == eraser if eraser else row.status != "reference"):
+                key = row.source, row.run_label
+                before = found[key].rows if key in found else {}
+                found[key] = Side(label=row.label, run=row.run, rows={**before, **row.rows})
     if len(found) != 1:
-        known = ", ".join(entry.label for board in boards for entry in board.entries.values())
-        raise ValueError(f"{place} holds {len(found)} erasers that fit; name one of: {known}")
-    return found[0]
+        raise ValueError(
+            f"{place} holds {len(found)} erasers that fit; name one of: {', '.join(known)}"
+        )
+    return next(iter(found.values()))
 
 
-def _rows(
-    board: "Leaderboard", one: "LeaderboardRow", two: "LeaderboardRow", target: str
-) -> Iterator[tuple[str, ...]]:
-    """A line for every metric: shares image by image, others by their scores."""
-    from metrics.base import MetricInputs
-    from metrics.proportion import ProportionMetric
-    from unlearncanvas.core.method_config import load_metric
-    from unlearncanvas.core.registry import names
+def _table(one: Side, two: Side, groups: Sequence[str]) -> "Table":
+    """A line for every group and score."""
+    from unlearncanvas.results.export import Column, Table
+
+    second = two.label if two.label != one.label else f"{two.label} (second)"
+    measured = " ".join(one.rows[groups[0]].group)
+    return Table(
+        title=f"{one.label} - {second}, {one.run.results.protocol}",
+        columns=[
+            Column(measured, "left"),
+            Column("metric", "left"),
+            *map(Column, (one.label, second, "difference", "p", "images")),
+        ],
+        rows=[(group, *line) for group in groups for line in _lines(one, two, group)],
+    )
+
+
+def _lines(one: Side, two: Side, group: str) -> Iterator[tuple[str, ...]]:
+    """A line for every score: shares image by image, others by their values."""
     from unlearncanvas.results.headings import headings_of, value_text
-    from unlearncanvas.types import Concept
 
-    plain = _reference_style(board)
-    pair = aligned(predictions_of(one, target), predictions_of(two, target))
-    both_inputs = [
-        MetricInputs(predictions=side, target=Concept.parse(target), reference_style=plain)
-        for side in pair
-    ]
-    scores = [side.results[target].scores for side in (one, two)]
-    for name, label, digits in headings_of(scores):
-        metric = load_metric(name) if name in names("metrics") else None
-        if isinstance(metric, ProportionMetric):
-            if metric.outcomes(both_inputs[0]).included.any():
-                yield target, label, *_paired(metric, both_inputs)
-        elif name in scores[0] and name in scores[1]:
-            first, second = scores[0][name], scores[1][name]
+    values = one.per_image(group), two.per_image(group)
+    scores = [side.rows[group].scores for side in (one, two)]
+    for heading in headings_of(scores):
+        name, label, digits = heading
+        if all(name in side for side in values):
+            yield label, *_paired(heading, *(side[name] for side in values))
+        elif all(name in side for side in scores):
+            first, second = (side[name] for side in scores)
             change = first.model_copy(update={"value": first.value - second.value})
-            values = value_text(first, digits), value_text(second, digits)
-            yield target, label, *values, f"{value_text(change, digits)}", "", f"{first.n}"
+            texts = [value_text(score, digits) for score in (first, second, change)]
+            yield label, *texts, "", f"{first.n}"
 
 
-def _paired(metric: "ProportionMetric", both_inputs: "Sequence[MetricInputs]") -> Iterator[str]:
+def _paired(heading: "Heading", one: "PerImage", two: "PerImage") -> Iterator[str]:
     """Both proportions, their difference with its interval, p, and the number of images."""
     from metrics.paired import paired_difference
 
-    (included, first), (_, second) = (metric.outcomes(inputs) for inputs in both_inputs)
-    predictions = both_inputs[0].predictions.select(included)
-    hits = first[included], second[included]
-    found = paired_difference(*hits, cells=predictions.cells, seeds=predictions.seeds)
+    places = [dict.fromkeys(zip(side.cells, side.seeds, strict=True)) for side in (one, two)]
+    shared = [place for place in places[0] if place in places[1]]
+    hits = []
+    for side in (one, two):
+        order = {place: row for row, place in enumerate(zip(side.cells, side.seeds, strict=True))}
+        hits.append(side.values[[order[place] for place in shared]])
+    found = paired_difference(
+        *hits, cells=[cell for cell, _ in shared], seeds=[seed for _, seed in shared]
+    )
     low, high = (100 * end for end in found.interval)
-    digits = 1 if metric.digits is None else metric.digits
+    digits = 1 if heading.digits is None else heading.digits
     yield from (f"{100 * hit.mean():.{digits}f}" for hit in hits)
-    yield f"{100 * found.value:+.{digits}f} \\[{low:+.{digits}f}, {high:+.{digits}f}]"
+    yield f"{100 * found.value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
     yield f"{found.p_value:.2g}"
-    yield f"{len(predictions.cells)}"
+    yield f"{len(shared)}"
 
 
-def predictions_of(entry: "LeaderboardRow", target: str) -> "Predictions":
-    """Return what the detectors saw for a target: from a run's chunks, or from a bundle.
-
-    Raises:
-        ValueError: If the images' rows are not there any more.
-    """
-    import pyarrow.parquet as pq
-
-    from unlearncanvas.engine.chunks import to_predictions
-    from unlearncanvas.publish.submissions.submit import chunks_of
-
-    file, result = entry.files[target], entry.results[target]
-    bundled = [file.with_name(f"seed{seed}.parquet") for seed in result.seeds]
-    if all(path.is_file() for path in bundled):
-        return to_predictions([pq.read_table(path) for path in bundled])
-    return to_predictions([chunk.read() for chunk in chunks_of(file, result)])
-
-
-def aligned(one: "Predictions", two: "Predictions") -> "tuple[Predictions, Predictions]":
-    """Return both in one order, without what only one of them has."""
-    places = [list(zip(side.cells, side.seeds, strict=True)) for side in (one, two)]
-    shared = set(places[0]) & set(places[1])
-    kept = []
-    for side, where in zip((one, two), places, strict=True):
-        order = {place: row for row, place in enumerate(where)}
-        kept.append(side.take([order[place] for place in places[0] if place in shared]))
-    return kept[0], kept[1]
-
-
-def _where(one: "LeaderboardRow", two: "LeaderboardRow", target: str) -> str:
-    """The concepts on which they differ most, by how often each is found where it is asked for."""
-    first, second = (side.results[target].concept_accuracy for side in (one, two))
+def _where(one: "Row", two: "Row") -> str:
+    """The details in which they differ most: how often each concept is found where requested."""
+    first, second = one.details, two.details
     gaps = {name: first[name].value - second[name].value for name in first if name in second}
     most = sorted(gaps, key=lambda name: -abs(gaps[name]))[:PLACES]
     told = ", ".join(f"{name} {gaps[name]:+.1f}" for name in most if gaps[name])
-    return f"{target}: {told or 'no concept is found more often by one than by the other'}"
-
-
-def _reference_style(board: "Leaderboard") -> str:
-    from unlearncanvas.canvases.unlearncanvas.names import PHOTO
-    from unlearncanvas.core.registry import names
-    from unlearncanvas.evaluations.grid.protocol import load_protocol
-
-    known = board.run.protocol in names("protocols")
-    return load_protocol(board.run.protocol).reference_style if known else PHOTO
+    if gaps and not told:
+        return "no concept is found more often by one than by the other"
+    return told

@@ -58,9 +58,9 @@ def report(
     with page_folder(out):
         page = Page(out, title).write(found)
         write_papers(out, found)
-    erasers = sum(len(board.entries) for board in found.boards)
+    rows = sum(len(leaderboard.rows) for leaderboard in found.leaderboards)
     console.print(
-        f"page      {page}  ({len(found.boards)} boards, {erasers} rows, "
+        f"page      {page}  ({len(found.leaderboards)} leaderboards, {rows} rows, "
         f"{page.stat().st_size / 1e6:.1f} MB)",
         soft_wrap=True,
         markup=False,

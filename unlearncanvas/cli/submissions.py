@@ -231,9 +231,11 @@ def leaderboard(
     with page_folder(out):
         page = Page(out, "UnlearnCanvas leaderboard").write(found)
         write_papers(out, found)
-    rows = sum(len(board.entries) for board in found.boards)
+    rows = sum(len(leaderboard.rows) for leaderboard in found.leaderboards)
     console.print(
-        f"page      {page}  ({len(found.boards)} boards, {rows} rows)", soft_wrap=True, markup=False
+        f"page      {page}  ({len(found.leaderboards)} leaderboards, {rows} rows)",
+        soft_wrap=True,
+        markup=False,
     )
     if hub is not None:
         console.print(

@@ -69,6 +69,12 @@ class Table:
     warning: str = ""
 
 
+def score_parts(cell: str) -> tuple[str, str]:
+    """Return the value of a cell, and its interval; of other text, the text and nothing."""
+    score = _SCORE.fullmatch(cell)
+    return (score[1], score[2]) if score else (cell, "")
+
+
 def render(table: Table, format_name: Format) -> str:
     """Return a table as text in a format."""
     return {"markdown": to_markdown, "csv": to_csv, "latex": to_latex}[format_name](table)

@@ -61,7 +61,7 @@ def intervals_of(scores: Iterable[Score], count: int) -> str:
     """Return what the intervals of means over ``count`` targets are about, for a caption."""
     known = [score for score in scores if score.low is not None]
     if not known:
-        return "means only, intervals per target are in result.json"
+        return "means only, intervals per target are in results.json"
     if any(score.over == "cells" for score in known):
         only = "of this target alone" if count == 1 else f"of these {count} targets alone"
         return f"95 % over the cells {only}; other targets and erasing seeds are not in it"

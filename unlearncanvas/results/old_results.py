@@ -6,120 +6,18 @@ are not there stay means.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from metrics.base import Score
 from unlearncanvas.core.json_file import read_json
-from unlearncanvas.pipelines.cost import Cost
-from unlearncanvas.results.schema2 import Comparison, MeanRow, Picture, Results, Row, group_text
+from unlearncanvas.results.cells import BASELINES
+from unlearncanvas.results.old_options import MODELS, backdoor_options, grid_options
+from unlearncanvas.results.old_schema import OldBackdoor, OldGrid, OldRemoval, OldTarget
+from unlearncanvas.results.schema2 import Comparison, Picture, Results, Row, group_text
 
 OLD_ROOT = "../../.."
 """Where the paths in result files start from that do not say it."""
-BASELINES = ("none", "noise", "clean model", "poisoned")
-
-
-class _Old(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: Literal[1] = 1
-
-
-class OldTarget(_Old):
-    """One target of one eraser: the content of ``result.json``."""
-
-    eraser: str
-    settings: dict[str, Any]
-    target: str
-    erase_seed: int
-    protocol: str
-    protocol_digest: str
-    artefact_digest: str
-    artifact: str | None = None
-    chunks: tuple[str, ...] = ()
-    seeds: tuple[int, ...]
-    limited: bool
-    num_images: int
-    scores: dict[str, Score]
-    concept_accuracy: dict[str, Score]
-    cost: Cost | None
-    seconds_per_image: float | None
-    ufe_per_image: float | None = None
-    environment: dict[str, str]
-
-
-class OldGrid(_Old):
-    """A run of the grid: the means, and the files of single targets."""
-
-    protocol: str
-    protocol_digest: str
-    tier: str
-    limited: bool
-    seeds: tuple[int, ...]
-    model: str
-    base_digest: str
-    rows: tuple[MeanRow, ...]
-    floors: dict[str, Score]
-    results: tuple[str, ...]
-    root: str | None = None
-    environment: dict[str, str]
-    published: str | None = None
-    asked: dict[str, Any] | None = None
-
-
-class OldRemoval(_Old):
-    """One model of one attack."""
-
-    label: str
-    settings: dict[str, Any]
-    artefact_digest: str
-    scores: dict[str, Score]
-    cost: Cost | None
-    ufe_per_image: float | None = None
-
-
-class OldComparison(_Old):
-    """Attack success of two erasers on the same images."""
-
-    first: str
-    second: str
-    difference: float
-    low: float
-    high: float
-    p_value: float
-
-
-class OldAttack(_Old):
-    """All rows of one attack."""
-
-    attack: str
-    settings: dict[str, Any]
-    poisoned_digest: str
-    reach: str
-    judge: str
-    gate_passed: bool
-    num_triggered: int
-    rows: tuple[OldRemoval, ...]
-    comparisons: tuple[OldComparison, ...]
-
-
-class OldBackdoor(_Old):
-    """A run of the backdoor evaluation."""
-
-    protocol: str
-    protocol_digest: str
-    tier: str
-    limited: bool
-    known: float
-    knowledge: str
-    model: str
-    base_digest: str
-    attacks: tuple[OldAttack, ...]
-    environment: dict[str, str]
-    asked: dict[str, Any] | None = None
 
 
 def read_old(path: Path, data: Mapping[str, Any]) -> Results:
@@ -133,13 +31,13 @@ def read_old(path: Path, data: Mapping[str, Any]) -> Results:
         ValueError: One line, if it is not such a file.
     """
     if "attacks" in data:
-        return _from_backdoor(read_json(OldBackdoor, path))
+        return _from_backdoor(read_json(OldBackdoor, path), path)
     return _from_grid(read_json(OldGrid, path), path)
 
 
 def _from_grid(old: OldGrid, path: Path) -> Results:
     found = list(_targets(old, path))
-    labels = {row.label for row in old.rows}
+    labels = list(dict.fromkeys(row.label for row in old.rows))
     pairs = [(file, target, _label(target, labels)) for file, target in found]
     return Results(
         evaluation="grid",
@@ -156,7 +54,7 @@ def _from_grid(old: OldGrid, path: Path) -> Results:
         pictures=tuple(picture for pair in pairs for picture in _sheets(*pair, path)),
         environment=old.environment,
         published=old.published,
-        old_options=old.asked,
+        config=grid_options(old, [label.partition(" seed ")[0] for label in labels]),
     )
 
 
@@ -169,7 +67,7 @@ def _targets(old: OldGrid, path: Path) -> Iterator[tuple[Path, OldTarget]]:
             yield file, read_json(OldTarget, file)
 
 
-def _label(target: OldTarget, labels: set[str]) -> str:
+def _label(target: OldTarget, labels: Sequence[str]) -> str:
     """The row that a target belongs to; erasing seeds may have rows of their own."""
     named = f"{target.eraser} seed {target.erase_seed}"
     return named if named in labels else target.eraser
@@ -196,8 +94,14 @@ def _row(file: Path, old: OldTarget, label: str, path: Path) -> Row:
         ufe_per_image=old.ufe_per_image,
         artifact_digest=old.artefact_digest,
         artifact=None if old.artifact is None else moved(old.artifact),
-        chunks=tuple(map(moved, old.chunks)),
+        chunks=tuple(map(moved, old.chunks or _bundled(file, old))),
     )
+
+
+def _bundled(file: Path, old: OldTarget) -> list[str]:
+    """The chunks beside a target's file; bundles of version 0.5 do not name theirs."""
+    names = [f"seed{seed}.parquet" for seed in old.seeds]
+    return [name for name in names if file.with_name(name).is_file()]
 
 
 def _sheets(file: Path, old: OldTarget, label: str, path: Path) -> Iterator[Picture]:
@@ -207,7 +111,7 @@ def _sheets(file: Path, old: OldTarget, label: str, path: Path) -> Iterator[Pict
             yield Picture(path=place, name="sheet", label=label, group={"target": old.target})
 
 
-def _from_backdoor(old: OldBackdoor) -> Results:
+def _from_backdoor(old: OldBackdoor, path: Path) -> Results:
     return Results(
         evaluation="backdoor",
         protocol=old.protocol,
@@ -244,8 +148,14 @@ def _from_backdoor(old: OldBackdoor) -> Results:
             }
             for item in old.attacks
         },
+        pictures=tuple(
+            Picture(path=name, name="sheet", group={"attack": item.attack})
+            for item in old.attacks
+            for name in [f"sheet-{item.attack}.png"]
+            if path.with_name(name).is_file()
+        ),
         environment=old.environment,
-        old_options=old.asked,
+        config=backdoor_options(old),
     )
 
 
@@ -253,9 +163,9 @@ def _removal(attack: str, old: OldRemoval) -> Row:
     scores = old.scores
     return Row(
         label=old.label,
-        role="baseline" if old.label in BASELINES else "tested",
+        role="baseline" if old.label in MODELS else "tested",
         group={"attack": attack},
-        eraser="" if old.label in BASELINES else old.label,
+        eraser="" if old.label in MODELS else old.label,
         settings=old.settings,
         erase_seed=None,
         num_images=scores["attack_success_rate"].n + scores["clean_style_accuracy"].n,

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from scipy.stats import DegenerateDataWarning, bootstrap, pearsonr, rankdata
 
 from unlearncanvas.core.registry import CONFIG_DIR, read_yaml
+from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.export import Column, Table
-from unlearncanvas.results.schema import BASELINES, read_results
+from unlearncanvas.results.reading import read_results
 
 PARTS = {
     "UA": "unlearning_accuracy",
@@ -65,7 +66,7 @@ def measured(paths: Sequence[Path]) -> Ranking:
     scores: Scores = {
         (row.label, row.kind): {part: row.scores[name].value for part, name in PARTS.items()}
         for path in paths
-        for row in read_results(path).rows
+        for row in read_results(path).means
     }
     return Ranking(", ".join(map(str, paths)), scores, {})
 

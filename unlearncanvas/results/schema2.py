@@ -138,8 +138,8 @@ class Results(_Frozen):
         pictures: Figures beside the file.
         notes: What else an evaluation says of a group, by the group as text.
         published: Rows in ``configs/published`` that tables show beside the measured ones.
-        config: Options that the run was started with; None where someone else drew.
-        old_options: Some of the options, of files of versions before 0.7.
+        config: Options that make these numbers again, as :class:`RunConfig` has them; None where
+            the images were generated elsewhere.
     """
 
     schema_version: Literal[2] = 2
@@ -160,12 +160,16 @@ class Results(_Frozen):
     environment: dict[str, str]
     published: str | None = None
     config: dict[str, Any] | None = None
-    old_options: dict[str, Any] | None = None
 
 
 def group_text(group: dict[str, str]) -> str:
     """Return a group as text, ``target style:Cubism``."""
     return ", ".join(f"{key} {value}" for key, value in group.items())
+
+
+def group_name(group: dict[str, str]) -> str:
+    """Return what a group was measured on, ``style:Cubism``."""
+    return ", ".join(group.values())
 
 
 def write_results(folder: Path, results: Results) -> Path:

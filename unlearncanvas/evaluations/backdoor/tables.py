@@ -6,9 +6,10 @@ from unlearncanvas.core.registry import names
 from unlearncanvas.evaluations.backdoor.labels import POISONED
 from unlearncanvas.pipelines.cost import Cost
 from unlearncanvas.results.cells import score_cell, size
+from unlearncanvas.results.comparisons import comparison_table
 from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.headings import Heading, directed, headings_of
-from unlearncanvas.results.schema2 import Comparison, Results, Row, group_text
+from unlearncanvas.results.schema2 import Results, Row, group_text
 
 REMOVED = (
     Heading("attack_success_rate", "ASR ↓", 1),
@@ -36,7 +37,8 @@ def tables(results: Results) -> list[Table]:
         pairs = [item for item in results.comparisons if item.group["attack"] == attack]
         found += [_removed(attack, rows, results), _kept(attack, rows)]
         if pairs:
-            found.append(_comparisons(attack, pairs))
+            title = f"{attack}: ASR of two erasers on the same images"
+            found.append(comparison_table(title, pairs))
         found.append(_costs(attack, rows))
     return found
 
@@ -100,28 +102,6 @@ def _scores(
         },
         caption=caption,
         warning=warning,
-    )
-
-
-def _comparisons(attack: str, pairs: Sequence[Comparison]) -> Table:
-    return Table(
-        title=f"{attack}: ASR of two erasers on the same images",
-        columns=(
-            Column("first", "left", wrap=False),
-            Column("second", "left", wrap=False),
-            Column("first - second", wrap=False),
-            Column("p", wrap=False),
-        ),
-        rows=[
-            (
-                item.first,
-                item.second,
-                f"{item.difference:+.1f} [{item.low:+.1f}, {item.high:+.1f}]",
-                f"{item.p_value:.2g}",
-            )
-            for item in pairs
-        ],
-        caption="points, 95 % interval; p: t test over cells, not corrected for the many tests",
     )
 
 

@@ -14,7 +14,12 @@ from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.scoring import Scoring
 from unlearncanvas.evaluations.grid.figures import draw_figures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
-from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
+from unlearncanvas.evaluations.grid.scores import (
+    concept_accuracy,
+    floors,
+    proportion_outcomes,
+    target_scores,
+)
 from unlearncanvas.evaluations.grid.tables import tables
 from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.results.cells import BASELINES
@@ -135,6 +140,7 @@ class GridEvaluation(Evaluation):
         folder = self.folder_of(job.recipe)
         return Scored(
             scores=target_scores(self.protocol, predictions, target, real),
+            per_image=proportion_outcomes(self.protocol, predictions, target),
             details=scoring.once(
                 f"concepts of {folder}", lambda: concept_accuracy(self.protocol, predictions)
             ),

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from metrics.base import Metric, MetricInputs, Predictions, RealFeatures, Score
-from metrics.proportion import accuracy
+from metrics.proportion import ProportionMetric, accuracy
 from unlearncanvas.core.method_config import load_metric
+from unlearncanvas.engine.job import PerImage
 from unlearncanvas.engine.reference_features import ReferenceFeatures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.types import Concept, Domain
@@ -36,19 +37,43 @@ def target_scores(
     Raises:
         ValueError: If an image of the grid is missing; a missing image never counts as an image.
     """
-    cells = set(protocol.cells_for(target))
-    predictions = predictions.select(np.array([cell in cells for cell in predictions.cells]))
-    check_complete(protocol, predictions, target)
-    inputs = MetricInputs(
-        predictions=predictions,
-        target=target,
-        reference_style=protocol.reference_style,
-        reference=None if reference is None else reference.only(cells),
-    )
+    inputs = inputs_of(protocol, predictions, target, reference)
+    check_complete(protocol, inputs.predictions, target)
     return {
         name: metric.compute(inputs)
         for name, metric in metrics_of(protocol.metrics, inputs).items()
     }
+
+
+def proportion_outcomes(
+    protocol: GridProtocol, predictions: Predictions, target: Concept
+) -> dict[str, PerImage]:
+    """Return the outcome of every image that counts, for each metric that is a share of images."""
+    inputs = inputs_of(protocol, predictions, target, None)
+    found = {}
+    for name, metric in metrics_of(protocol.metrics, inputs).items():
+        if isinstance(metric, ProportionMetric):
+            included, positive = metric.outcomes(inputs)
+            counted = inputs.predictions.select(included)
+            if included.any():
+                found[name] = PerImage(positive[included], counted.cells, counted.seeds)
+    return found
+
+
+def inputs_of(
+    protocol: GridProtocol,
+    predictions: Predictions,
+    target: Concept,
+    reference: RealFeatures | None,
+) -> MetricInputs:
+    """Return what metrics get: the images of the target's part of the grid."""
+    cells = set(protocol.cells_for(target))
+    return MetricInputs(
+        predictions=predictions.select(np.array([cell in cells for cell in predictions.cells])),
+        target=target,
+        reference_style=protocol.reference_style,
+        reference=None if reference is None else reference.only(cells),
+    )
 
 
 def check_complete(protocol: GridProtocol, predictions: Predictions, target: Concept) -> None:

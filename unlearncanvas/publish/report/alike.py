@@ -1,18 +1,18 @@
 """Whether two runs of an eraser are one, and what tells their files apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from unlearncanvas.core.digests import digest_json
-from unlearncanvas.results.schema import Result, Row
+from unlearncanvas.publish.report.leaderboards import LeaderboardRow
 
 
-def evidence(rows: Mapping[str, Row], results: Mapping[str, Result]) -> str:
+def evidence(row: LeaderboardRow) -> str:
     """Return what two runs of an eraser share if they are one: erased models and scores."""
-    models = sorted((target, result.artifact_digest) for target, result in results.items())
+    models = sorted((name, item.artifact_digest) for name, item in row.rows.items())
     scores = {
-        kind: {name: score.value for name, score in row.scores.items()}
-        for kind, row in rows.items()
+        name: {score: found.value for score, found in item.scores.items()}
+        for name, item in (row.means or row.rows).items()
     }
     return digest_json([models, scores])
 

@@ -1,4 +1,4 @@
-"""The plots of a board: forgetting against retention, costs, where the damage went."""
+"""The plots of a leaderboard: forgetting against retention, costs, where the damage went."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from metrics.base import Score
-from unlearncanvas.publish.report.collect import Leaderboard, LeaderboardRow
+from unlearncanvas.publish.report.leaderboards import Leaderboard, LeaderboardRow
 
 UA, IRA, CRA = (
     "unlearning_accuracy",
@@ -31,29 +31,29 @@ COSTS = (
 )
 
 
-def trade_off(board: Leaderboard, kind: str) -> go.Figure | None:
+def trade_off(leaderboard: Leaderboard, kind: str) -> go.Figure | None:
     """Return UA against the mean of IRA and CRA, a point an eraser, its work as its size."""
-    shown = [entry for entry in board.entries.values() if _retained(entry, kind) is not None]
+    shown = [row for row in leaderboard.rows.values() if _retained(row, kind) is not None]
     if not shown:
         return None
     figure = go.Figure()
-    front = _front([(_retained(entry, kind), entry.score(kind, UA)) for entry in shown])
+    front = _front([(_retained(row, kind), row.score(kind, UA)) for row in shown])
     figure.add_scatter(
         x=[x for x, _ in front], y=[y for _, y in front], mode="lines", name="Pareto front",
         line={"dash": "dot", "color": "#888"}, hoverinfo="skip",
     )  # fmt: skip
-    for entry, color in zip(shown, itertools.cycle(COLORS), strict=False):
-        kept, gone = _retained(entry, kind), entry.score(kind, UA)
+    for row, color in zip(shown, itertools.cycle(COLORS), strict=False):
+        kept, gone = _retained(row, kind), row.score(kind, UA)
         if kept is None or gone is None:
             continue
         figure.add_scatter(
-            x=[kept.value], y=[gone.value], mode="markers", name=entry.label,
+            x=[kept.value], y=[gone.value], mode="markers", name=row.label,
             marker={
-                "size": _diameter(entry, kind), "symbol": SYMBOLS[entry.standing],
+                "size": _diameter(row, kind), "symbol": SYMBOLS[row.status],
                 "color": color, "opacity": 0.7,
             },
             error_x=_bar(kept, color), error_y=_bar(gone, color),
-            hovertemplate=f"{entry.label}<br>retained %{{x:.1f}} %<br>forgotten %{{y:.1f}} %"
+            hovertemplate=f"{row.label}<br>retained %{{x:.1f}} %<br>forgotten %{{y:.1f}} %"
             "<extra></extra>",
         )  # fmt: skip
     least = min((kept for kept in map(_ranked(kind), shown) if kept is not None), default=0.0)
@@ -63,18 +63,18 @@ def trade_off(board: Leaderboard, kind: str) -> go.Figure | None:
     return _plain(figure)
 
 
-def costs(board: Leaderboard) -> go.Figure:
+def costs(leaderboard: Leaderboard) -> go.Figure:
     """Return a bar an eraser for work, time, bytes; the mean of both kinds of targets."""
-    tested = [entry for entry in board.entries.values() if entry.standing != "reference"]
+    tested = [row for row in leaderboard.rows.values() if row.status != "reference"]
     figure = make_subplots(
         cols=len(COSTS), shared_yaxes=True, subplot_titles=[name for name, _ in COSTS]
     )
     for column, (name, of) in enumerate(COSTS, start=1):
         values = []
-        for entry in tested:
-            known = [value for value in map(of, entry.rows.values()) if value is not None]
+        for row in tested:
+            known = [value for value in map(of, row.means.values()) if value is not None]
             values.append(sum(known) / len(known) if known else None)
-        labels = [entry.label for entry in tested]
+        labels = [row.label for row in tested]
         figure.add_bar(
             x=values, y=labels, orientation="h", marker_color=ACCENT, showlegend=False, row=1,
             col=column, hovertemplate="%{y}: %{x:,.3~g} " + name + "<extra></extra>",
@@ -83,16 +83,14 @@ def costs(board: Leaderboard) -> go.Figure:
     return _plain(figure)
 
 
-def damage(entry: LeaderboardRow) -> go.Figure | None:
+def damage(row: LeaderboardRow) -> go.Figure | None:
     """Return the heat map target x concept: how often each is found where it is asked for."""
-    if not entry.results:
+    targets = list(row.rows)
+    concepts = list(dict.fromkeys(name for item in row.rows.values() for name in item.details))
+    if not concepts:
         return None
-    targets = list(entry.results)
-    seen = [name for item in entry.results.values() for name in item.concept_accuracy]
-    concepts = list(dict.fromkeys(seen))
     values = [
-        [_value(entry.results[target].concept_accuracy.get(name)) for name in concepts]
-        for target in targets
+        [_value(row.rows[target].details.get(name)) for name in concepts] for target in targets
     ]
     figure = go.Figure(
         go.Heatmap(
@@ -119,11 +117,11 @@ def _plain(figure: go.Figure) -> go.Figure:
     return figure
 
 
-def _retained(entry: LeaderboardRow, kind: str) -> Score | None:
+def _retained(row: LeaderboardRow, kind: str) -> Score | None:
     """The mean of IRA and CRA; an interval where both have one, as wide as both together say."""
-    scores = [entry.score(kind, name) for name in (IRA, CRA)]
+    scores = [row.score(kind, name) for name in (IRA, CRA)]
     known = [score for score in scores if score is not None]
-    if len(known) < len(scores) or entry.score(kind, UA) is None:
+    if len(known) < len(scores) or row.score(kind, UA) is None:
         return None
     value = sum(score.value for score in known) / len(known)
     lows = [score.low for score in known if score.low is not None]
@@ -148,9 +146,9 @@ def _front(points: Sequence[tuple[Score | None, Score | None]]) -> list[tuple[fl
 def _ranked(kind: str) -> Callable[[LeaderboardRow], float | None]:
     """What an eraser retains; None for one that is only there to compare, and off the plot."""
 
-    def kept(entry: LeaderboardRow) -> float | None:
-        score = _retained(entry, kind)
-        return None if score is None or entry.standing != "ranked" else score.value
+    def kept(row: LeaderboardRow) -> float | None:
+        score = _retained(row, kind)
+        return None if score is None or row.status != "ranked" else score.value
 
     return kept
 
@@ -164,10 +162,10 @@ def _bar(score: Score, color: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _diameter(entry: LeaderboardRow, kind: str) -> float:
+def _diameter(row: LeaderboardRow, kind: str) -> float:
     """Grows with the logarithm of the work; unknown work is drawn small."""
-    row = entry.rows[kind]
-    work = 0.0 if row.ufe is None else row.ufe + row.gallery_ufe
+    mean = row.means[kind]
+    work = 0.0 if mean.ufe is None else mean.ufe + mean.gallery_ufe
     return min(LARGEST, SMALLEST + 5 * math.log10(1 + work))
 
 

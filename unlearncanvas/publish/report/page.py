@@ -1,4 +1,4 @@
-"""Boards to a page: one HTML file, its pictures and its data beside it."""
+"""Leaderboards to a page: one HTML file, its pictures and its data beside it."""
 
 import json
 import re
@@ -15,21 +15,18 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from unlearncanvas.core.files import write_text
-from unlearncanvas.evaluations.backdoor.results import AttackResults
-from unlearncanvas.publish.report.attacks import attack_table
-from unlearncanvas.publish.report.collect import (
-    BackdoorRun,
-    Collection,
-    Leaderboard,
-    LeaderboardRow,
-)
 from unlearncanvas.publish.report.columns import columns_of, intervals_text
 from unlearncanvas.publish.report.figures import costs, damage, trade_off
+from unlearncanvas.publish.report.leaderboards import Collection, Leaderboard, LeaderboardRow
+from unlearncanvas.publish.report.tables import commands_of, other_comparisons, tables_of_group
+from unlearncanvas.results.cells import score_cell
+from unlearncanvas.results.export import score_parts
 from unlearncanvas.results.headings import heading_of, interval_text, value_text
+from unlearncanvas.results.schema2 import group_text
 
 TEMPLATES = "unlearncanvas.publish.report"
 QUALITY = 82
-STANDINGS = ("reference", "ranked", "degenerate")
+STATUSES = ("reference", "ranked", "degenerate")
 
 
 class Page:
@@ -43,23 +40,24 @@ class Page:
         """Write ``index.html`` with ``pictures/`` and ``data/``; return its path."""
         for part in ("pictures", "data"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
-        boards = [self._board(index, board) for index, board in enumerate(found.boards)]
-        attacks = [
-            self._attack(run, attack) for run in found.backdoors for attack in run.results.attacks
-        ]
         environment = Environment(
             loader=PackageLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined,
             trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
-        environment.filters |= {"value": value_text, "interval": interval_text}
+        environment.filters |= {
+            "value": value_text, "interval": interval_text, "parts": score_parts,
+        }  # fmt: skip
+        leaderboards = [
+            self._leaderboard(index, leaderboard)
+            for index, leaderboard in enumerate(found.leaderboards)
+        ]
         html = environment.get_template("page.html.j2").render(
             title=self.title,
             css=_safe(_own("page.css")),
             js=_safe(_own("page.js")),
             plotly=_safe(get_plotlyjs()),
             figures=self._figures,
-            boards=boards,
-            backdoors=attacks,
+            leaderboards=leaderboards,
             filters=_filters(found),
             version=version("unlearncanvas"),
         )
@@ -67,59 +65,67 @@ class Page:
         write_text(path, html)
         return path
 
-    def _board(self, index: int, board: Leaderboard) -> dict[str, Any]:
-        columns = columns_of(board)
-        entries = sorted(board.entries.values(), key=lambda entry: STANDINGS.index(entry.standing))
-        plots = [(kind, trade_off(board, kind)) for kind in board.targets]
-        return {
-            "title": board.title,
-            "protocol": board.run.protocol,
-            "model": board.run.model,
-            "digest": board.run.protocol_digest[:12],
-            "base_digest": board.run.base_digest,
-            "seeds": board.run.seeds,
-            "floors": _floors(board),
-            "intervals": intervals_text(board),
-            "columns": columns,
-            "entries": [
-                self._entry(f"row-{index}-{row}", board, entry) for row, entry in enumerate(entries)
+    def _leaderboard(self, index: int, leaderboard: Leaderboard) -> dict[str, Any]:
+        """What the page shows of a leaderboard: its own columns, or the evaluation's tables."""
+        rows = sorted(leaderboard.rows.values(), key=lambda row: STATUSES.index(row.status))
+        first = leaderboard.first
+        shown = {
+            "title": leaderboard.title,
+            "protocol": first.protocol,
+            "model": first.model,
+            "digest": first.protocol_digest[:12],
+            "base_digest": first.base_digest,
+            "seeds": first.seeds,
+            "real_vs_real": _real_vs_real(leaderboard),
+            "rows": [
+                self._row(f"row-{index}-{place}", leaderboard, row)
+                for place, row in enumerate(rows)
             ],
+            "comparisons": other_comparisons(leaderboard),
+            "pictures": [
+                {"name": name, **self._picture(path, f"leaderboard-{index}-{place}-{_plain(name)}")}
+                for place, (name, path) in enumerate(leaderboard.pictures())
+            ],
+        }
+        return shown | (_laid_out(leaderboard) if leaderboard.group else self._ranked(leaderboard))
+
+    def _ranked(self, leaderboard: Leaderboard) -> dict[str, Any]:
+        """What only means over targets have: a sortable table, the trade-off, costs."""
+        plots = [(kind, trade_off(leaderboard, kind)) for kind in leaderboard.targets]
+        return {
+            "columns": columns_of(leaderboard),
+            "intervals": intervals_text(leaderboard),
             "trade_offs": [
                 (self._figure(figure), f"Forgetting {kind} targets against retention")
                 for kind, figure in plots
                 if figure is not None
             ],
-            "costs": self._figure(costs(board)),
+            "costs": self._figure(costs(leaderboard)),
         }
 
-    def _entry(self, name: str, board: Leaderboard, entry: LeaderboardRow) -> dict[str, Any]:
-        figure = damage(entry)
-        copy = f"{name}-{_plain(entry.label)}.json"
-        shutil.copyfile(entry.source, self.folder / "data" / copy)
+    def _row(self, name: str, leaderboard: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
+        columns = [] if leaderboard.group else columns_of(leaderboard)
+        figure = None if leaderboard.group else damage(row)
+        copy = f"{name}-{_plain(row.label)}.json"
+        shutil.copyfile(row.source, self.folder / "data" / copy)
         return {
             "id": name,
-            "label": entry.label,
-            "about": entry.about,
-            "standing": entry.standing,
-            "trust": entry.trust,
-            "command": entry.command,
-            "cells": [column.cell(entry) for column in columns_of(board)],
+            "label": row.label,
+            "about": row.about,
+            "status": row.status,
+            "trust": row.trust,
+            "command": row.command,
+            "cells": [column.cell(row) for column in columns],
             "figure": None if figure is None else self._figure(figure),
             "data": copy,
-            "height": 9 + 1.5 * len(entry.results),
-            "settings": next((item.settings for item in entry.results.values()), {}),
-            "facts": _facts(board, entry, copy),
+            "height": 9 + 1.5 * len(row.rows),
+            "settings": next((item.settings for item in row.rows.values()), {}),
+            "facts": _facts(leaderboard, row, copy),
             "sheets": [
                 {"target": target, **self._picture(path, f"{name}-{_plain(target)}")}
-                for target, path in entry.sheets.items()
+                for target, path in row.pictures.items()
             ],
         }
-
-    def _attack(self, run: BackdoorRun, attack: AttackResults) -> dict[str, Any]:
-        sheet = run.path.with_name(f"sheet-{attack.attack}.png")
-        name = f"{run.path.parent.parent.name}-{attack.attack}"
-        picture = self._picture(sheet, _plain(name)) if sheet.is_file() else None
-        return {**attack_table(run.results, attack), "sheet": picture}
 
     def _figure(self, figure: go.Figure) -> str:
         name = f"figure-{len(self._figures)}"
@@ -151,35 +157,54 @@ def _plain(name: str) -> str:
 
 
 def _filters(found: Collection) -> list[tuple[str, str, list[str]]]:
-    entries = [entry for board in found.boards for entry in board.entries.values()]
+    rows = [row for leaderboard in found.leaderboards for row in leaderboard.rows.values()]
     choices: Mapping[tuple[str, str], set[str]] = {
-        ("protocol", "Protocol"): {board.run.protocol for board in found.boards},
-        ("family", "Family"): {entry.about.family for entry in entries},
-        ("leaves", "Leaves"): {entry.about.leaves for entry in entries},
-        ("trust", "Measured"): {entry.trust for entry in entries},
+        ("protocol", "Protocol"): {item.first.protocol for item in found.leaderboards},
+        ("family", "Family"): {row.about.family for row in rows},
+        ("leaves", "Leaves"): {row.about.leaves for row in rows},
+        ("trust", "Measured"): {row.trust for row in rows},
     }
     return [(name, label, sorted(held - {""})) for (name, label), held in choices.items()]
 
 
-def _floors(board: Leaderboard) -> str:
-    said = []
-    for name, score in board.run.floors.items():
+def _laid_out(leaderboard: Leaderboard) -> dict[str, Any]:
+    """What only rows of one group have: the evaluation's tables and notes, commands of runs."""
+    notes = leaderboard.first.notes.get(group_text(leaderboard.group), {})
+    return {
+        "tables": tables_of_group(leaderboard),
+        "commands": commands_of(leaderboard),
+        "notes": [(key.replace("_", " "), _note(value)) for key, value in notes.items()],
+    }
+
+
+def _note(value: object) -> str:
+    """A note as text."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_note(item)}" for key, item in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def _real_vs_real(leaderboard: Leaderboard) -> str:
+    lines = []
+    for name, score in leaderboard.first.real_vs_real.items():
         _, label, digits = heading_of(name)
-        lines = label, value_text(score, digits), interval_text(score, digits)
-        said.append(" ".join(lines).strip())
-    return f"real images against real ones: {', '.join(said)}" if said else "no real images at hand"
+        lines.append(f"{label} {score_cell(score, digits)}")
+    return f"real images against real ones: {', '.join(lines)}" if lines else ""
 
 
-def _facts(board: Leaderboard, entry: LeaderboardRow, copy: str) -> list[tuple[str, str]]:
-    """Digests, counts and settings of an entry."""
+def _facts(leaderboard: Leaderboard, row: LeaderboardRow, copy: str) -> list[tuple[str, str]]:
+    """Digests, counts and settings of a row."""
+    first = leaderboard.first
     facts = [
-        ("measured", entry.trust),
+        ("measured", row.trust),
         ("result file", f"data/{copy}"),
-        ("protocol", f"{board.run.protocol}, digest {board.run.protocol_digest}"),
-        ("base model", f"{board.run.model}, digest {board.run.base_digest}"),
+        ("protocol", f"{first.protocol}, digest {first.protocol_digest}"),
+        ("base model", f"{first.model}, digest {first.base_digest}"),
     ]
-    for target, result in entry.results.items():
-        made = result.artifact_digest[:16] or "none"
-        facts.append((target, f"{result.num_images} images, artifact {made}"))
-    machine = [board.run.environment.get(key, "") for key in ("device_name", "torch")]
+    for target, item in row.rows.items():
+        made = item.artifact_digest[:16] or "none"
+        facts.append((target, f"{item.num_images} images, artifact {made}"))
+    machine = [first.environment.get(key, "") for key in ("device_name", "torch")]
     return [*facts, ("machine, torch", ", ".join(machine))]

@@ -3,78 +3,56 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from unlearncanvas.engine.tracked import scores_of
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
-from unlearncanvas.evaluations.backdoor.labels import CLEAN, POISONED
-from unlearncanvas.evaluations.backdoor.tracked import scores_of as backdoor_scores
-from unlearncanvas.evaluations.grid.tracked import scores_of
-from unlearncanvas.publish.report.attacks import attack_command
-from unlearncanvas.publish.report.collect import (
-    BackdoorRun,
-    Collection,
-    Leaderboard,
-    LeaderboardRow,
-)
+from unlearncanvas.publish.report.leaderboards import Collection, LeaderboardRow
+from unlearncanvas.results.cells import BASELINES
+from unlearncanvas.results.schema2 import Picture
 
 
 def finished(found: Collection) -> Iterator[tuple[TrackedRun, RunSummary]]:
-    """Yield a run for every eraser of every board, and of every backdoor exam."""
-    for board in found.boards:
-        for entry in board.entries.values():
-            yield _of_board(board, entry)
-    for run in found.backdoors:
-        labels = (row.label for attack in run.results.attacks for row in attack.rows)
-        for label in dict.fromkeys(labels):
-            if label not in (CLEAN, POISONED):
-                yield _of_backdoors(run, label)
+    """Yield a run for every eraser of every result file, whatever it was measured on."""
+    runs: dict[tuple[Path, str], LeaderboardRow] = {}
+    for leaderboard in found.leaderboards:
+        for row in leaderboard.rows.values():
+            if row.status != "reference" or row.eraser in BASELINES:
+                runs.setdefault((row.source, row.run_label), row)
+    for row in runs.values():
+        yield _run(row), _summary(row)
 
 
-def _folder(source: Path, label: str) -> Path:
-    return source.parent / "tracked" / label.replace("/", "-")
-
-
-def _of_board(board: Leaderboard, entry: LeaderboardRow) -> tuple[TrackedRun, RunSummary]:
-    run = TrackedRun(
-        name=entry.label,
-        group=board.run.protocol,
-        folder=_folder(entry.source, entry.label),
-        config={
-            "settings": next((dict(item.settings) for item in entry.results.values()), {}),
-            "protocol": board.run.protocol,
-            "protocol_digest": board.run.protocol_digest,
-            "model": board.run.model,
-            "seeds": list(board.run.seeds),
-            "command": entry.command,
-        },
-    )
-    scores = scores_of(entry.rows.values())
-    return run, RunSummary(scores=scores, pictures=dict(entry.sheets), files=[entry.source])
-
-
-def _of_backdoors(found: BackdoorRun, label: str) -> tuple[TrackedRun, RunSummary]:
-    results = found.results
-    rows = {
-        attack.attack: row
-        for attack in results.attacks
-        for row in attack.rows
-        if row.label == label
-    }
-    run = TrackedRun(
-        name=label,
+def _run(row: LeaderboardRow) -> TrackedRun:
+    results = row.run.results
+    own = [item for item in results.rows if item.label == row.run_label]
+    groups = {group for item in own for group in item.group.values()}
+    return TrackedRun(
+        name=row.label,
         group=results.protocol,
-        folder=_folder(found.path, label),
+        folder=row.source.parent / "tracked" / row.label.replace("/", "-"),
         config={
-            "settings": next(row.settings for row in rows.values()),
+            "settings": own[0].settings if own else {},
+            "evaluation": results.evaluation,
             "protocol": results.protocol,
             "protocol_digest": results.protocol_digest,
             "model": results.model,
-            "attacks": {attack.attack: attack.settings for attack in results.attacks},
-            "known": results.known,
-            "knowledge": results.knowledge,
-            "command": [attack_command(results, attack) for attack in results.attacks],
+            "tier": results.tier,
+            "groups": sorted(groups),
+            "seeds": list(results.seeds),
+            "notes": results.notes,
+            "command": row.command,
         },
     )
-    sheets = {f"{name}/sheet": found.path.with_name(f"sheet-{name}.png") for name in rows}
-    pictures = {name: path for name, path in sheets.items() if path.is_file()}
-    return run, RunSummary(
-        scores=backdoor_scores(results, label), pictures=pictures, files=[found.path]
+
+
+def _summary(row: LeaderboardRow) -> RunSummary:
+    results, folder = row.run.results, row.source.parent
+    pictures = [item for item in results.pictures if item.label in (None, row.run_label)]
+    return RunSummary(
+        scores=scores_of(results, row.run_label),
+        pictures={_name(item): folder / item.path for item in pictures},
+        files=[row.source],
     )
+
+
+def _name(picture: Picture) -> str:
+    return "/".join([*picture.group.values(), picture.name])

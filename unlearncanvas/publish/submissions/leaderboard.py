@@ -5,7 +5,8 @@ from pathlib import Path
 import yaml
 
 from unlearncanvas.core.files import write_text
-from unlearncanvas.publish.report.collect import Collection, Provenance, collect
+from unlearncanvas.publish.report.collect import collect
+from unlearncanvas.publish.report.leaderboards import Collection, Provenance
 from unlearncanvas.publish.submissions.bundle import (
     CARD,
     RESULTS,
@@ -15,7 +16,7 @@ from unlearncanvas.publish.submissions.bundle import (
     read_verification,
     valid_verification,
 )
-from unlearncanvas.results.schema import read_results
+from unlearncanvas.results.reading import read_results
 
 DATASET = "OPTML-Group/UnlearnCanvas"
 SOURCE = "https://arxiv.org/abs/2402.11846"
@@ -50,7 +51,7 @@ def write_hub_results(root: Path, out: Path) -> list[Path]:
         manifest, card = read_manifest(folder), read_card(folder / CARD)
         verification = read_verification(folder)
         lines = []
-        for row in read_results(folder / RESULTS).rows:
+        for row in read_results(folder / RESULTS).means:
             for name, score in row.scores.items():
                 lines.append(
                     {

@@ -1,7 +1,7 @@
 "use strict";
 const figures = JSON.parse(document.getElementById("figures").textContent);
 
-/* Plots are drawn when they come into view, in the colours of the page. */
+/* Plots are drawn when they come into view, in the colors of the page. */
 function draw(place) {
   const figure = structuredClone(figures[place.dataset.figure]);
   const ink = getComputedStyle(document.body).color;
@@ -37,10 +37,10 @@ function sort(header) {
     return down ? -order : order;
   };
   const ordered = pairs(body).sort(([one], [two]) =>
-    PLACE[one.dataset.standing] - PLACE[two.dataset.standing] || compare(one, two));
+    PLACE[one.dataset.status] - PLACE[two.dataset.status] || compare(one, two));
   for (const pair of ordered) body.append(...pair);
 }
-document.querySelectorAll("table.board thead button").forEach((button) =>
+document.querySelectorAll("table.leaderboard thead button").forEach((button) =>
   button.addEventListener("click", () => sort(button.closest("th"))));
 
 function toggle(button) {
@@ -55,23 +55,21 @@ const filters = document.getElementById("filters");
 function filter() {
   const wanted = Object.fromEntries(new FormData(filters));
   let shown = 0, all = 0;
-  document.querySelectorAll("section.board").forEach((board) => {
-    board.hidden = Boolean(wanted.protocol) && board.dataset.protocol !== wanted.protocol;
-    for (const [row, details] of pairs(board.querySelector("tbody"))) {
-      const { name, family, leaves, trust, standing } = row.dataset;
+  document.querySelectorAll("section.leaderboard").forEach((leaderboard) => {
+    leaderboard.hidden = Boolean(wanted.protocol) && leaderboard.dataset.protocol !== wanted.protocol;
+    for (const [row, details] of pairs(leaderboard.querySelector("table.leaderboard tbody"))) {
+      const { name, family, leaves, trust, status } = row.dataset;
       const fits = name.includes(wanted.text.trim().toLowerCase())
         && (!wanted.family || family === wanted.family)
         && (!wanted.leaves || leaves === wanted.leaves) && (!wanted.trust || trust === wanted.trust);
-      row.hidden = !(fits || standing === "reference");
+      row.hidden = !(fits || status === "reference");
       const button = row.querySelector("button");
       details.hidden = row.hidden || button.getAttribute("aria-expanded") !== "true";
-      all += 1; shown += !row.hidden && !board.hidden;
+      all += 1; shown += !row.hidden && !leaderboard.hidden;
     }
   });
   document.getElementById("count").textContent = `${shown} of ${all} rows shown`;
 }
-if (filters) {
-  filters.addEventListener("input", filter);
-  filters.addEventListener("submit", (event) => event.preventDefault());
-  filter();
-}
+filters.addEventListener("input", filter);
+filters.addEventListener("submit", (event) => event.preventDefault());
+filter();
