@@ -11,6 +11,8 @@ import yaml
 
 from tests.fixtures.in_process import run
 from tests.fixtures.small_grid import numbers, write_protocol
+from tests.publish.test_submissions import CARD, edit, seal
+from unlearncanvas.publish.submissions.validate import reasons_against
 from unlearncanvas.results.reading import read_results
 
 pytestmark = pytest.mark.slow
@@ -132,3 +134,21 @@ def test_its_rows_are_compared_and_tracked_later(finished, monkeypatch):
     sent = run("unlearncanvas.cli.main", "track", str(out), "--track", "tensorboard")
     assert sent.returncode == 0, sent.stderr
     assert "2 runs sent to tensorboard" in sent.stdout
+
+
+def test_it_is_submitted_validated_and_verified(finished, tmp_path):
+    protocol, out, _ = finished
+    card = tmp_path / "card.yaml"
+    card.write_text(yaml.safe_dump(CARD))
+    submit = ("--eraser", "uce", "--card", str(card), "--out", str(tmp_path / "bundles"))
+    done = run("unlearncanvas.cli.main", "submit", str(out), *submit)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (bundle,) = (tmp_path / "bundles").glob("bare/uce/*")
+    draw = ("--images", "6", "--seed", "1", "--device", "cpu", "--protocol", str(protocol))
+    done = run("unlearncanvas.cli.main", "verify", str(bundle), "--by", "me", *draw)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "verified" in done.stdout
+    edit(bundle / "results.json", lambda said: said["rows"][0]["scores"]["named"].update(n=99))
+    seal(bundle)
+    (reason,) = reasons_against(bundle, protocol=str(protocol))
+    assert reason.startswith("uce-style-Mosaic: named is said to be")

@@ -1,6 +1,7 @@
 """submit, validate, verify and leaderboard on the command line."""
 
 import secrets
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,9 @@ console = Console(emoji=False)
 Bundle = Annotated[Path, typer.Argument(help="Folder with bundle.json, or its zip file.")]
 Detectors = Annotated[
     str | None, typer.Option(help="Folder of the classifiers' weights, for UnlearnCanvas.")
+]
+Protocol = Annotated[
+    str | None, typer.Option(help="Its protocol's YAML file, if it is not of this package.")
 ]
 Dataset = Annotated[str | None, typer.Option(help="UnlearnCanvas' images, to check FID and KID.")]
 
@@ -42,22 +46,23 @@ def submit(
     """
     from unlearncanvas.core.registry import choose
     from unlearncanvas.publish.submissions.bundle import read_card, read_manifest
+    from unlearncanvas.publish.submissions.finished import find_run
+    from unlearncanvas.publish.submissions.seal import MAX_FILE
     from unlearncanvas.publish.submissions.submit import (
         SMALL,
         file_digests,
-        find_entry,
         write_bundle,
     )
-    from unlearncanvas.publish.submissions.validate import MAX_FILE, reasons_against
+    from unlearncanvas.publish.submissions.validate import reasons_against
 
     if not runs.exists():
         raise ValueError(f"{runs} does not exist; name a folder with results, e.g. runs")
     largest = {"none": -1, "small": SMALL, "all": MAX_FILE}
     choose("--artifacts", artifacts, largest)
-    run, entry = find_entry(runs, eraser, tier)
+    run = find_run(runs, eraser, tier)
     said = ask_for_card(eraser) if card is None else read_card(card)
-    folder = write_bundle(out, run, entry, said, largest=largest[artifacts])
-    reasons = reasons_against(folder)
+    folder = write_bundle(out, run, said, largest=largest[artifacts])
+    reasons = reasons_against(folder, protocol=run.protocol_file)
     size = sum((folder / name).stat().st_size for name in file_digests(folder))
     console.print(f"bundle    {folder}  ({size / 1e6:.1f} MB)", soft_wrap=True, markup=False)
     if reasons:
@@ -99,14 +104,20 @@ def ask_for_card(eraser: str) -> "Card":
     )
 
 
-def validate(bundle: Bundle, detectors: Detectors = None, dataset: Dataset = None) -> None:
+def validate(
+    bundle: Bundle,
+    protocol: Protocol = None,
+    detectors: Detectors = None,
+    dataset: Dataset = None,
+) -> None:
     """Check a bundle: files, digests, completeness, and that its predictions give its scores."""
     from unlearncanvas.canvases.sources import Sources
     from unlearncanvas.publish.submissions.archive import opened
     from unlearncanvas.publish.submissions.validate import reasons_against
 
     with opened(bundle) as folder:
-        reasons = reasons_against(folder, Sources(detectors=detectors, dataset=dataset))
+        sources = Sources(detectors=detectors, dataset=dataset)
+        reasons = reasons_against(folder, sources, protocol=protocol)
     if reasons:
         _refuse(bundle, reasons)
     console.print(f"valid     {bundle}", soft_wrap=True, markup=False)
@@ -122,6 +133,7 @@ def verify(
         int | None, typer.Option(min=0, help="Chooses which; default: a fresh random one.")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Base model; default: the protocol's.")] = None,
+    protocol: Protocol = None,
     detectors: Detectors = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda.")] = "auto",
     trust_code: Annotated[
@@ -134,32 +146,30 @@ def verify(
     """
     from unlearncanvas.canvases.sources import Sources
     from unlearncanvas.cli.progress import bar
-    from unlearncanvas.engine.options import pick_device
     from unlearncanvas.pipelines.quiet import silence_libraries
     from unlearncanvas.publish.submissions.archive import opened
     from unlearncanvas.publish.submissions.validate import reasons_against
-    from unlearncanvas.publish.submissions.verify import Verifier, choices_of, write_verification
+    from unlearncanvas.publish.submissions.verify import Verifier, write_verification
 
     silence_libraries()
-    sources = Sources(detectors=detectors)
-    seed = secrets.randbits(32) if seed is None else seed
+    verifier = Verifier(
+        by=by,
+        seed=secrets.randbits(32) if seed is None else seed,
+        images=images,
+        device=device,
+        model=model,
+        protocol=protocol,
+        sources=Sources(detectors=detectors),
+        trust_code=trust_code,
+    )
     with opened(bundle) as folder:
-        reasons = reasons_against(folder, sources)
+        reasons = reasons_against(folder, verifier.sources, protocol=protocol)
         if reasons:
             _refuse(bundle, reasons)
-        total = len(choices_of(folder, seed=seed, count=images))
-        with bar(total, console) as progress:
+        contents = verifier.opened(folder)
+        with bar(len(verifier.choices(contents)), console) as progress:
             progress.drawing(f"again, for {by}")
-            found = Verifier(
-                by=by,
-                seed=seed,
-                images=images,
-                device=pick_device(device),
-                model=model,
-                sources=sources,
-                trust_code=trust_code,
-                on_batch=progress.drawn,
-            ).verify(folder)
+            found = replace(verifier, on_batch=progress.drawn).verify(contents)
         path = write_verification(folder, found) if bundle.is_dir() else None
     pictures = "" if found.distance is None else f", small pictures {found.distance:.3f} apart"
     console.print(
@@ -177,6 +187,7 @@ def verify(
 
 def reseal(
     folders: Annotated[list[Path], typer.Argument(help="Bundles, or folders of bundles.")],
+    protocol: Protocol = None,
     detectors: Detectors = None,
     dataset: Dataset = None,
 ) -> None:
@@ -195,10 +206,11 @@ def reseal(
     if not found:
         raise ValueError(f"no bundles under {', '.join(map(str, folders))}")
     for bundle in found:
-        done = seal_again(bundle, Sources(detectors=detectors, dataset=dataset))
+        sources = Sources(detectors=detectors, dataset=dataset)
+        done = seal_again(bundle, sources, protocol=protocol)
         kept = "verified as before" if done.verified else "not verified"
         console.print(
-            f"resealed  {bundle} -> {done.folder.name}, {len(done.changes)} means changed, {kept}",
+            f"resealed  {bundle} -> {done.folder.name}, {len(done.changes)} scores changed, {kept}",
             soft_wrap=True,
             markup=False,
         )

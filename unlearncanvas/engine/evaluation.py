@@ -92,6 +92,14 @@ class Evaluation(ABC):
     def score(self, job: Job, scoring: "Scoring") -> Scored:
         """Return the scores of a job; its images and those of other jobs are ``scoring``'s."""
 
+    def needed_for(self, job: Job) -> Sequence[Job]:
+        """Return the jobs of other labels that a tested job rests on; a bundle holds their rows.
+
+        They are those whose images its scores and notes are computed with, and those of the models
+        that its own is made from.
+        """
+        return ()
+
     def real_vs_real(self, scoring: "Scoring") -> dict[str, Score]:
         """Return the metrics of real images against other real images: what no eraser can beat."""
         return {}

@@ -35,6 +35,19 @@ def read_old(path: Path, data: Mapping[str, Any]) -> Results:
     return _from_grid(read_json(OldGrid, path), path)
 
 
+def read_old_run(path: Path, files: Sequence[Path]) -> Results:
+    """Return an old ``results.json`` of the grid as today's, with the given files of targets.
+
+    Whatever other files it names are not read.
+
+    Raises:
+        ValueError: One line, if it or one of them is not such a file.
+    """
+    names = tuple(Path(os.path.relpath(file, path.parent)).as_posix() for file in files)
+    old = read_json(OldGrid, path)
+    return _from_grid(old.model_copy(update={"root": ".", "results": names}), path)
+
+
 def _from_grid(old: OldGrid, path: Path) -> Results:
     found = list(_targets(old, path))
     labels = list(dict.fromkeys(row.label for row in old.rows))

@@ -92,7 +92,7 @@ class BackdoorEvaluation(Evaluation):
         sets, poisoned = self.sets(configured), self._poisoned(configured)
         group = {"attack": configured.name}
         yield self.clean_job(configured)
-        yield _job(POISONED, "baseline", group, poisoned, sets)
+        yield self._poisoned_job(configured)
         for eraser in self.erasers:
             for seed in self.erase_seeds:
                 label = f"{eraser.name} seed {seed}" if len(self.erase_seeds) > 1 else eraser.name
@@ -111,9 +111,18 @@ class BackdoorEvaluation(Evaluation):
             is_base=True,
         )
 
+    def needed_for(self, job: Job) -> tuple[Job, Job]:
+        """Return the jobs of the clean and of the poisoned model of a job's attack."""
+        configured = self._attack(job.group["attack"])
+        return self.clean_job(configured), self._poisoned_job(configured)
+
     def sets(self, configured: ConfiguredEraser) -> AttackSets:
         """Return the image sets of an attack."""
         return sets_of(self.protocol, as_attack(configured), self.image_seeds)
+
+    def _poisoned_job(self, configured: ConfiguredEraser) -> Job:
+        group = {"attack": configured.name}
+        return _job(POISONED, "baseline", group, self._poisoned(configured), self.sets(configured))
 
     def _poisoned(self, configured: ConfiguredEraser) -> Recipe:
         seed = self.protocol.inject_seed

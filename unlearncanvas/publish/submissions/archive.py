@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from unlearncanvas.publish.submissions.bundle import bundles
-from unlearncanvas.publish.submissions.validate import MAX_BUNDLE, MAX_FILE, MAX_FILES
+from unlearncanvas.publish.submissions.seal import MAX_BUNDLE, MAX_FILE, MAX_FILES
 
 RATIO = 200
 """A file that shrinks more than this is a bomb; float16 features shrink by less than two."""

@@ -3,18 +3,20 @@
 submissions/<protocol>/<eraser>/<revision>/
 bundle.json                 what it is, and the sha256 of every other file
 card.yaml                   method, paper, license, what it needs, who to ask
-results.json                means over targets
-targets/<target>/
-result.json             scores of one target
-artifact.json           what made the erased model; erased.safetensors where it is small
-seed188.parquet, ...    a row an image: prompt, digest, predictions, features
-grid.webp, sheet.webp   all images of the first seed, small; before and after
+results.json                scores, means, costs
+rows/<label>-<group>/       one folder a model: those of the eraser, and those it is scored with
+artifact.json               what made the model; erased.safetensors where it is small
+<set>-seed188.parquet, ...  a row an image: prompt, digest, predictions, features
+grid.webp, sheet.webp       all images of the first chunk, small; before and after
 verified.json               added by `unlearncanvas verify`
+
+Bundles of version 0.6 (``schema_version`` 1) are of the grid. They have a folder
+``targets/<target>/`` for each target, with its scores in ``result.json``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -24,15 +26,15 @@ from unlearncanvas.core.digests import digest_file, digest_json
 from unlearncanvas.core.json_file import read_json
 from unlearncanvas.core.registry import read_yaml
 from unlearncanvas.pipelines.artifacts import Artifact
-from unlearncanvas.types import Concept
 
 EVIDENCE = {
     "protocol_digest", "base_digest", "tier", "eraser", "settings", "version", "source_digest",
     "seeds", "targets", "artifacts",
 }  # fmt: skip
 """Fields of the manifest that a verifier relies on; the digest is over their old names."""
+SINCE_2 = {"evaluation", "options"}
+"""More of them, which bundles of version 0.6 do not have."""
 MANIFEST, CARD, RESULTS, VERIFIED = "bundle.json", "card.yaml", "results.json", "verified.json"
-TARGETS = "targets"
 GRID, SHEET = "grid.webp", "sheet.webp"
 
 
@@ -41,7 +43,7 @@ class _Frozen(BaseModel):
 
 
 class Card(_Frozen):
-    """What the people who submit say; nobody can check it for them.
+    """What the people who submit say; it cannot be checked.
 
     Attributes:
         method: Full name.
@@ -70,19 +72,23 @@ class Manifest(_Frozen):
     """The content of ``bundle.json``.
 
     Attributes:
+        evaluation: Kind of the evaluation.
         eraser: Name.
-        revision: First digits of the digest of the method's identity.
+        revision: First digits of the digest of the method's identity, and of the options.
         settings: Of the eraser.
         source_digest: Of the code that made the first target's artifact.
         method: Its name in the identity; empty in bundles from before versions.
         version: Of the eraser's class; bundles from before versions are of the first.
         config: Its registered configuration file, as text; empty if it has none.
-        targets: In the order of the results.
-        artifacts: Which targets come with the erased tensors.
+        options: Options of the run that are not at their defaults, but for method, tier, base
+            model and precision: ``{"known_fraction": 0.5}``.
+        targets: What the rows of the eraser were measured on, in the order of the results.
+        artifacts: Which of them come with the erased tensors.
         files: sha256 by path, of every file but this one and ``verified.json``.
     """
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
+    evaluation: str = "grid"
     protocol: str
     protocol_digest: str
     base_digest: str
@@ -94,6 +100,7 @@ class Manifest(_Frozen):
     method: str = ""
     version: int = 1
     config: str
+    options: dict[str, Any] = {}
     seeds: tuple[int, ...]
     targets: tuple[str, ...]
     artifacts: tuple[str, ...] = Field(
@@ -145,14 +152,12 @@ def read_manifest(folder: Path) -> Manifest:
     return read_json(Manifest, folder / MANIFEST)
 
 
-def place_of(folder: Path, target: str) -> Path:
-    """Return the folder of one target in a bundle."""
-    return folder / TARGETS / Concept.parse(target).slug
+def revision_of(record: Artifact, options: Mapping[str, object]) -> str:
+    """Return the name of a bundle's folder: the first digits of the method's identity.
 
-
-def revision_of(record: Artifact) -> str:
-    """Return the name of a bundle's folder: the first digits of the method's identity."""
-    return digest_json(record.identity)[:8]
+    Other options of the run are another folder.
+    """
+    return digest_json([record.identity, options] if options else record.identity)[:8]
 
 
 def evidence_digest(manifest: Manifest) -> str:
@@ -161,7 +166,8 @@ def evidence_digest(manifest: Manifest) -> str:
     Method, protocol, base model, predictions, pictures, artifacts and card. Scores follow from
     the predictions, and are computed again when a metric is mended.
     """
-    what = manifest.model_dump(mode="json", include=EVIDENCE, by_alias=True)
+    fields = EVIDENCE if manifest.schema_version == 1 else EVIDENCE | SINCE_2
+    what = manifest.model_dump(mode="json", include=fields, by_alias=True)
     files = {
         name: digest
         for name, digest in manifest.files.items()

@@ -1,9 +1,11 @@
 """Bundles to a site, and to the Hub's format of evaluation results."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
+from metrics.base import Score
 from unlearncanvas.core.files import write_text
 from unlearncanvas.publish.report.collect import collect
 from unlearncanvas.publish.report.leaderboards import Collection, Provenance
@@ -16,7 +18,9 @@ from unlearncanvas.publish.submissions.bundle import (
     read_verification,
     valid_verification,
 )
+from unlearncanvas.publish.submissions.contents import target_of
 from unlearncanvas.results.reading import read_results
+from unlearncanvas.results.schema2 import Results
 
 DATASET = "OPTML-Group/UnlearnCanvas"
 SOURCE = "https://arxiv.org/abs/2402.11846"
@@ -50,24 +54,30 @@ def write_hub_results(root: Path, out: Path) -> list[Path]:
     for folder in bundles(root):
         manifest, card = read_manifest(folder), read_card(folder / CARD)
         verification = read_verification(folder)
-        lines = []
-        for row in read_results(folder / RESULTS).means:
-            for name, score in row.scores.items():
-                lines.append(
-                    {
-                        "dataset": {
-                            "id": DATASET,
-                            "task_id": f"{manifest.protocol}/{manifest.tier}/{row.kind}/{name}",
-                            "revision": manifest.protocol_digest[:12],
-                        },
-                        "value": score.value,
-                        **({"date": verification.date[:10]} if verification else {}),
-                        "source": {"url": SOURCE, "name": card.method, "user": card.contact},
-                        "notes": f"{standing_of(folder)}; settings {manifest.revision}",
-                    }
-                )
+        lines = [
+            {
+                "dataset": {
+                    "id": DATASET,
+                    "task_id": f"{manifest.protocol}/{manifest.tier}/{what}/{name}",
+                    "revision": manifest.protocol_digest[:12],
+                },
+                "value": score.value,
+                **({"date": verification.date[:10]} if verification else {}),
+                "source": {"url": SOURCE, "name": card.method, "user": card.contact},
+                "notes": f"{standing_of(folder)}; settings {manifest.revision}",
+            }
+            for what, scores in _scores(read_results(folder / RESULTS), manifest.eraser)
+            for name, score in scores.items()
+        ]
         path = out / ".eval_results" / f"{manifest.protocol}-{manifest.eraser}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_text(path, yaml.safe_dump(lines, sort_keys=False))
         paths.append(path)
     return paths
+
+
+def _scores(results: Results, label: str) -> Iterator[tuple[str, Mapping[str, Score]]]:
+    """The means of a label where the evaluation has any, else its rows."""
+    means = [(mean.kind, mean.scores) for mean in results.means]
+    rows = [(target_of(row), row.scores) for row in results.rows if row.label == label]
+    yield from means or rows
