@@ -23,7 +23,7 @@ from unlearncanvas.publish.submissions.bundle import (
     read_manifest,
     read_verification,
 )
-from unlearncanvas.publish.submissions.leaderboard import board_of
+from unlearncanvas.publish.submissions.leaderboard import leaderboards_of
 from unlearncanvas.publish.submissions.validate import reasons_against
 from unlearncanvas.results.reading import read_results
 from unlearncanvas.results.schema2 import MeanRow, group_text
@@ -129,7 +129,7 @@ def test_a_bundle_is_read_to_the_digit(folder):
 
 
 def test_reports_and_leaderboards_are_made_of_them():
-    (found,) = board_of(SUBMISSIONS).leaderboards
+    (found,) = leaderboards_of(SUBMISSIONS).leaderboards
     assert set(found.rows) == {folder.parent.name for folder in bundles(SUBMISSIONS)}
     (found,) = collect([RESULTS / "mini-quick-five-seeds.json"]).leaderboards
     assert set(found.rows) >= {"none", "esd", "uce", "salun"}

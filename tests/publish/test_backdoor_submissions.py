@@ -17,7 +17,7 @@ from unlearncanvas.publish.submissions.bundle import (
     read_verification,
     revision_of,
 )
-from unlearncanvas.publish.submissions.leaderboard import standing_of, write_hub_results
+from unlearncanvas.publish.submissions.leaderboard import provenance_of, write_hub_results
 from unlearncanvas.publish.submissions.validate import reasons_against
 from unlearncanvas.results.reading import read_results
 
@@ -99,7 +99,7 @@ def test_verification_draws_images_of_every_row_again(bundle, protocol):
     found = read_verification(bundle)
     assert (found.images, found.same_predictions) == (30, 100)
     assert found.distance < 0.001  # in other batches; the images themselves are in the tables
-    assert standing_of(bundle) == "verified"
+    assert provenance_of(bundle) == "verified"
     (path,) = write_hub_results(bundle.parents[2], bundle.parents[3] / "hub")
     ids = {line["dataset"]["task_id"] for line in yaml.safe_load(path.read_text())}
     assert "bad/quick/evil-edit/attack_success_rate" in ids

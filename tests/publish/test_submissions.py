@@ -27,7 +27,7 @@ from unlearncanvas.publish.submissions.bundle import (
     read_verification,
     revision_of,
 )
-from unlearncanvas.publish.submissions.leaderboard import board_of, standing_of
+from unlearncanvas.publish.submissions.leaderboard import leaderboards_of, provenance_of
 from unlearncanvas.publish.submissions.seal import broken_seal
 from unlearncanvas.publish.submissions.submit import SMALL
 from unlearncanvas.publish.submissions.validate import reasons_against
@@ -144,12 +144,12 @@ def test_verification_draws_a_part_again_and_is_written_down(bundle):
     assert (found.by, found.images, found.seed, found.passed) == ("A. Verifier", 12, 3, True)
     assert found.same_predictions == 100
     assert found.distance < 0.05
-    (board,) = board_of(bundle.parents[2]).boards
-    assert board.entries["uce"].trust == "verified"
+    (leaderboard,) = leaderboards_of(bundle.parents[2]).leaderboards
+    assert leaderboard.rows["uce"].trust == "verified"
     # whatever is changed afterwards is not what was verified
     (bundle / "bundle.json").write_text((bundle / "bundle.json").read_text() + " ")
-    (board,) = board_of(bundle.parents[2]).boards
-    assert board.entries["uce"].trust == "reported"
+    (leaderboard,) = leaderboards_of(bundle.parents[2]).leaderboards
+    assert leaderboard.rows["uce"].trust == "reported"
 
 
 def test_the_leaderboard_shows_what_is_reported(bundle, tmp_path):
@@ -162,13 +162,13 @@ def test_the_leaderboard_shows_what_is_reported(bundle, tmp_path):
     assert len(list((tmp_path / "site" / "pictures").glob("*.webp"))) == 2
     (path,) = (tmp_path / "hub" / ".eval_results").glob("*.yaml")
     lines = yaml.safe_load(path.read_text())
-    ((entry),) = collect([bundle / "results.json"]).boards[0].entries.values()
+    (row,) = collect([bundle / "results.json"]).leaderboards[0].rows.values()
     value = next(
         line["value"]
         for line in lines
         if line["dataset"]["task_id"] == "mini/smoke/style/unlearning_accuracy"
     )
-    assert value == entry.score("style", "unlearning_accuracy").value
+    assert value == row.means["style"].scores["unlearning_accuracy"].value
     assert set(lines[0]) == {"dataset", "value", "source", "notes"}
     empty = cli("leaderboard", tmp_path / "hub")
     assert (empty.returncode, "no bundles under" in empty.stderr) == (2, True)
@@ -364,8 +364,8 @@ def test_swapped_images(bundle):
     said = verify_fails(bundle)
     assert said.startswith("REFUSED") or "REFUSED" in said
     assert read_verification(bundle).passed is False
-    (board,) = board_of(bundle.parents[2]).boards
-    assert board.entries["uce"].trust == "reported"
+    (leaderboard,) = leaderboards_of(bundle.parents[2]).leaderboards
+    assert leaderboard.rows["uce"].trust == "reported"
 
 
 def test_an_artifact_that_is_another_models(bundle):
@@ -520,7 +520,7 @@ def test_resealing_an_old_bundle_scores_again_and_keeps_its_verification(tmp_pat
         (committed / target.relative_to(old)).read_text()
     )
     assert reasons_against(new) == []
-    assert standing_of(new) == "verified"
+    assert provenance_of(new) == "verified"
     assert read_verification(new).resealed
 
 
@@ -538,7 +538,7 @@ def test_resealing_scores_again_and_keeps_a_verification(bundle):
     assert drawn_bytes(bundle) == before
     assert json.loads((bundle / "results.json").read_text()) == wanted
     assert cli("validate", bundle).returncode == 0
-    assert standing_of(bundle) == "verified"
+    assert provenance_of(bundle) == "verified"
     again = cli("verify", bundle, "--by", "me", "--images", "4", "--seed", "3", "--device", "cpu")
     assert again.returncode == 0, again.stdout
 
@@ -556,18 +556,18 @@ def test_another_bundles_verification_is_not_kept(bundle):
     evidence = evidence_digest(read_manifest(bundle))
     found = verification_of(bundle, evidence_digest=evidence)
     write_verification(bundle, found)
-    assert standing_of(bundle) == "verified"
+    assert provenance_of(bundle) == "verified"
     path = bundle / SEED
     pq.write_table(pq.read_table(path), path, compression="none")
     seal(bundle)
     # and names the digest of the changed manifest himself
     forged = found.model_copy(update={"manifest_digest": digest_file(bundle / "bundle.json")})
     write_verification(bundle, forged)
-    assert standing_of(bundle) == "reported"
+    assert provenance_of(bundle) == "reported"
     done = cli("reseal", bundle)
     assert (done.returncode, "not verified" in done.stdout) == (0, True)
     assert read_verification(bundle) is None
-    assert standing_of(bundle) == "reported"
+    assert provenance_of(bundle) == "reported"
 
 
 def test_a_run_of_another_erase_seed_is_not_taken_in_silence(made, tmp_path):
@@ -591,8 +591,8 @@ def test_a_run_of_another_erase_seed_is_not_taken_in_silence(made, tmp_path):
     assert taken.returncode == 0, taken.stdout + taken.stderr
     (bundle,) = (tmp_path / "submissions").glob("mini/uce/*")
     assert {row.erase_seed for row in read_results(bundle / "results.json").rows} == {0}
-    (board,) = collect([bundle]).boards
-    assert set(board.entries["uce"].results) == {"style:Neon Lines", "object:Cat"}
+    (leaderboard,) = collect([bundle]).leaderboards
+    assert set(leaderboard.rows["uce"].rows) == {"style:Neon Lines", "object:Cat"}
     tensors = next(runs.glob("mini/uce-*/object-Cat-seed0/erased.safetensors"))
     tensors.write_bytes(tensors.read_bytes()[:-9])
     torn = cli("submit", both[0], *submit)
@@ -617,9 +617,9 @@ def test_the_committed_bundles_are_whole_and_of_this_protocol():
     assert len(found) >= 10
     for folder in found:
         assert broken_seal(folder) == []
-    (board,) = board_of(COMMITTED).boards
-    assert {entry.trust for entry in board.entries.values()} == {"verified"}
-    assert board.entries.keys() == {folder.parent.name for folder in found}
+    (leaderboard,) = leaderboards_of(COMMITTED).leaderboards
+    assert {row.trust for row in leaderboard.rows.values()} == {"verified"}
+    assert leaderboard.rows.keys() == {folder.parent.name for folder in found}
     # settings of no version here would be a bundle that only its tensors can verify
     for folder in found:
         manifest = read_manifest(folder)

@@ -237,9 +237,9 @@ def leaderboard(
     from unlearncanvas.cli.report import page_folder
     from unlearncanvas.publish.report.page import Page
     from unlearncanvas.publish.report.papers import write_papers
-    from unlearncanvas.publish.submissions.leaderboard import board_of, write_hub_results
+    from unlearncanvas.publish.submissions.leaderboard import leaderboards_of, write_hub_results
 
-    found = board_of(submissions)
+    found = leaderboards_of(submissions)
     with page_folder(out):
         page = Page(out, "UnlearnCanvas leaderboard").write(found)
         write_papers(out, found)

@@ -23,7 +23,7 @@ from unlearncanvas.publish.submissions.recorded import evaluation_of_bundle
 from unlearncanvas.publish.submissions.tables import BundleChunk
 from unlearncanvas.results.old_results import read_old_run
 from unlearncanvas.results.reading import read_results
-from unlearncanvas.results.schema2 import Results, Row
+from unlearncanvas.results.schema2 import Results, Row, group_name
 from unlearncanvas.types import Concept
 
 ROWS, OLD_ROWS = "rows", "targets"
@@ -37,7 +37,7 @@ def key_of(row: Job | Row) -> Key:
 
 def target_of(row: Job | Row) -> str:
     """Return what a row was measured on, as a manifest names it."""
-    return ", ".join(row.group.values())
+    return group_name(dict(row.group))
 
 
 def jobs_of(evaluation: Evaluation, label: str) -> tuple[list[Job], list[Job]]:

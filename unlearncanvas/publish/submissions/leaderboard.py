@@ -26,14 +26,14 @@ DATASET = "OPTML-Group/UnlearnCanvas"
 SOURCE = "https://arxiv.org/abs/2402.11846"
 
 
-def standing_of(folder: Path) -> Provenance:
+def provenance_of(folder: Path) -> Provenance:
     """Return whether a bundle was verified as it is now."""
     found = valid_verification(folder)
     return "verified" if found is not None and found.passed else "reported"
 
 
-def board_of(root: Path) -> Collection:
-    """Return the boards of all bundles under a folder.
+def leaderboards_of(root: Path) -> Collection:
+    """Return the leaderboards of all bundles under a folder.
 
     Raises:
         ValueError: If there are none.
@@ -41,7 +41,7 @@ def board_of(root: Path) -> Collection:
     found = list(bundles(root))
     if not found:
         raise ValueError(f"no bundles under {root}; make one with: unlearncanvas submit RUNS")
-    trust = {folder: standing_of(folder) for folder in found}
+    trust = {folder: provenance_of(folder) for folder in found}
     return collect([folder / RESULTS for folder in found], trust)
 
 
@@ -64,7 +64,7 @@ def write_hub_results(root: Path, out: Path) -> list[Path]:
                 "value": score.value,
                 **({"date": verification.date[:10]} if verification else {}),
                 "source": {"url": SOURCE, "name": card.method, "user": card.contact},
-                "notes": f"{standing_of(folder)}; settings {manifest.revision}",
+                "notes": f"{provenance_of(folder)}; settings {manifest.revision}",
             }
             for what, scores in _scores(read_results(folder / RESULTS), manifest.eraser)
             for name, score in scores.items()
