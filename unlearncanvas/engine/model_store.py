@@ -20,6 +20,7 @@ from unlearncanvas.engine.training_images import TrainingImages
 from unlearncanvas.pipelines.artifacts import (
     Artifact,
     base_digest,
+    json_path,
     leaves_of,
     read_artifact,
     read_record,
@@ -96,7 +97,7 @@ class ModelStore:
             except ValueError as exc:
                 _log.warning("%s; erasing again", exc)
                 found = None
-            return found or self._make(recipe)
+            return found or self.make(recipe)
 
     def stored(self, recipe: Recipe) -> Artifact | None:
         """Return the artifact of a recipe's last step if all of the recipe is stored whole."""
@@ -159,7 +160,7 @@ class ModelStore:
     def _read(self, recipe: Recipe) -> Artifact | None:
         """The stored artifact if it is what is asked for; ValueError if it is damaged."""
         folder = self.folder(recipe)
-        if not (folder / "artifact.json").exists():
+        if not json_path(folder).exists():
             return None
         found, _ = read_artifact(folder)
         return self._if_asked_for(found, recipe)
@@ -179,7 +180,7 @@ class ModelStore:
             )
         return found
 
-    def _make(self, recipe: Recipe) -> Artifact:
+    def make(self, recipe: Recipe) -> Artifact:
         """Apply the last step to the model before it, and store what changed."""
         model_digest = self.model_digest(recipe.before)
         edited, step = self._on(recipe.before), recipe.last

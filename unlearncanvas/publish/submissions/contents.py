@@ -218,7 +218,10 @@ def contents_of(
     evaluation = evaluation_of_bundle(
         _with_erase_seed(manifest, folder), sources, protocol=protocol, device=device, model=model
     )
-    detectors = load_detectors(evaluation.grid, evaluation.device, sources)
+    grid = evaluation.grid
+    detectors = load_detectors(
+        grid.detectors, grid.extractors(), device=evaluation.device, sources=sources
+    )
     return Contents(
         folder=folder,
         manifest=manifest,

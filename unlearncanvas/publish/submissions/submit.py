@@ -57,7 +57,7 @@ def write_bundle(root: Path, run: Finished, card: Card, *, largest: int = SMALL)
         folder=folder,
         manifest=manifest,
         evaluation=evaluation,
-        detectors=load_detectors(evaluation.grid),
+        detectors=load_detectors(evaluation.grid.detectors, evaluation.grid.extractors()),
         sources=SHIPPED,
     )
     sources = {key_of(job): _source(run, contents, job) for job in contents.jobs}
