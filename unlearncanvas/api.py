@@ -7,7 +7,7 @@ from unlearncanvas.core.registry import names
 from unlearncanvas.results.run_config import read_options
 
 if TYPE_CHECKING:
-    from unlearncanvas.results.schema2 import Results
+    from unlearncanvas.results.schema import Results
 
 COMMAND_ONLY = ("shard", "ray", "track", "wandb", "wandb_args", "dry_run")
 """Options of the command line that this process has no use for."""

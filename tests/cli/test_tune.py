@@ -11,7 +11,7 @@ from metrics.base import Score
 from tests.fixtures.small_grid import environment, write_protocol
 from unlearncanvas.cli.tune import PARTS, balance, search_space, suggest
 from unlearncanvas.core.method_config import Choices, Range
-from unlearncanvas.results.schema2 import MeanRow as Row
+from unlearncanvas.results.schema import MeanRow as Row
 
 
 def row(*values):

@@ -26,7 +26,7 @@ from unlearncanvas.publish.submissions.bundle import (
 from unlearncanvas.publish.submissions.leaderboard import leaderboards_of
 from unlearncanvas.publish.submissions.validate import reasons_against
 from unlearncanvas.results.reading import read_results
-from unlearncanvas.results.schema2 import MeanRow, group_text
+from unlearncanvas.results.schema import MeanRow, group_text
 
 RESULTS, SUBMISSIONS = HISTORIC / "results", HISTORIC / "submissions"
 SUMS = dict(

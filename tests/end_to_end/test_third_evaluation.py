@@ -82,6 +82,12 @@ def test_it_runs_and_its_rows_are_compared(finished):
     assert [row.label for row in results.rows] == ["base model"] * 2 + ["esd"] * 2 + ["uce"] * 2
     assert [(pair.first, pair.second) for pair in results.comparisons] == [("esd", "uce")] * 2
     assert len(results.pictures) == 4
+    frame = results.to_pandas()
+    assert list(frame["label"]) == [row.label for row in results.rows]
+    assert list(frame["named"]) == [row.scores["named"].value for row in results.rows]
+    figures = results.figures()
+    assert set(figures) > {"sheet esd style:Mosaic", "sheet uce style:Neon Lines"}
+    assert figures["sheet esd style:Mosaic"].width > 0
 
 
 def test_it_resumes(finished):

@@ -8,21 +8,22 @@ import json
 import math
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.sources import SHIPPED
-from unlearncanvas.core.json_file import read_json
 from unlearncanvas.core.registry import read_yaml
 from unlearncanvas.engine.chunks import to_predictions
 from unlearncanvas.engine.protocols import with_new_keys
 from unlearncanvas.engine.reference_features import open_reference
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, target_scores
-from unlearncanvas.publish.submissions.bundle import RESULTS, TARGETS, read_manifest
-from unlearncanvas.publish.submissions.validate import read_rows
+from unlearncanvas.publish.submissions.bundle import RESULTS, read_manifest
 from unlearncanvas.results.aggregate import mean_rows
-from unlearncanvas.results.schema import Result
+from unlearncanvas.results.reading import read_results
 from unlearncanvas.types import Concept
 
+TARGETS = "targets"
 HISTORIC = Path(__file__).parents[1] / "historic"
 CHANGES = HISTORIC / "changes.jsonl"
 BUNDLES = {
@@ -43,15 +44,17 @@ def rescored(name):
     rules = protocol(manifest.protocol).for_tier(manifest.tier).for_eraser(manifest.eraser)
     detectors = load_detectors(rules.detectors)
     real = open_reference(rules, detectors, SHIPPED, folder).real(len(manifest.seeds))
-    values, results = {}, []
+    old = {row.group["target"]: row for row in read_results(folder / RESULTS).rows}
+    values, rows = {}, []
     for target in map(Concept.parse, manifest.targets):
         place = folder / TARGETS / target.slug
-        predictions = to_predictions([read_rows(place, seed, rules) for seed in manifest.seeds])
+        predictions = to_predictions(
+            [pq.read_table(place / f"seed{seed}.parquet") for seed in manifest.seeds]
+        )
         scores = target_scores(rules, predictions, target, real)
-        result = read_json(Result, place / "result.json")
-        results.append(result.model_copy(update={"scores": scores}))
+        rows.append(old[str(target)].model_copy(update={"scores": scores}))
         values |= _flat(f"{target}", scores | concept_accuracy(rules, predictions))
-    for row in mean_rows(results):
+    for row in mean_rows(rows):
         values |= _flat(f"mean:{row.kind}", row.scores)
     return values
 

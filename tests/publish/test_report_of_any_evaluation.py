@@ -13,7 +13,7 @@ from unlearncanvas.publish.report.papers import write_papers
 from unlearncanvas.publish.report.tracked import finished
 from unlearncanvas.results.cells import score_cell
 from unlearncanvas.results.export import Column, Table
-from unlearncanvas.results.schema2 import Comparison, Picture, Results, Row, write_results
+from unlearncanvas.results.schema import Comparison, Picture, Results, Row, write_results
 
 DOCS = Path(__file__).parents[2] / "docs" / "results"
 GROUP = {"step": "second request"}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from unlearncanvas.publish.report.leaderboards import Run
     from unlearncanvas.results.export import Table
     from unlearncanvas.results.headings import Heading
-    from unlearncanvas.results.schema2 import Row
+    from unlearncanvas.results.schema import Row
 
 console = Console(emoji=False)
 PLACES = 5

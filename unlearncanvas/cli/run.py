@@ -18,7 +18,7 @@ from unlearncanvas.pipelines.quiet import silence_libraries
 from unlearncanvas.publish.tracking.async_tracker import AsyncTracker
 from unlearncanvas.publish.tracking.callback import TrackerCallback
 from unlearncanvas.results.export import to_terminal
-from unlearncanvas.results.schema2 import Results
+from unlearncanvas.results.schema import Results
 
 
 def preview(evaluation: Evaluation, console: Console) -> None:

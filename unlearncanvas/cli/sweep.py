@@ -29,7 +29,7 @@ from unlearncanvas.evaluations.grid.tables import cost
 from unlearncanvas.pipelines.quiet import silence_libraries
 from unlearncanvas.results.headings import headings_of, value_text
 from unlearncanvas.results.run_config import RunConfig
-from unlearncanvas.results.schema2 import MeanRow
+from unlearncanvas.results.schema import MeanRow
 
 PLOTTED = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
 app = typer.Typer(add_completion=False, rich_markup_mode=None)

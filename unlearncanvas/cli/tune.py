@@ -27,7 +27,7 @@ from unlearncanvas.pipelines.methods import load_eraser
 if TYPE_CHECKING:
     import optuna
 
-    from unlearncanvas.results.schema2 import MeanRow
+    from unlearncanvas.results.schema import MeanRow
 
 PARTS = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
 console = Console(emoji=False)

@@ -17,7 +17,7 @@ from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.job import Figure, Job, Scored
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.results.export import Table
-from unlearncanvas.results.schema2 import MeanRow, Results, Row
+from unlearncanvas.results.schema import MeanRow, Results, Row
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,7 @@ from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.protocols import EVALUATIONS, kind_of, protocol_class
 from unlearncanvas.results.export import Table
 from unlearncanvas.results.run_config import RunConfig
-from unlearncanvas.results.schema2 import Results
+from unlearncanvas.results.schema import Results
 
 
 def evaluation_of(config: RunConfig) -> Evaluation:

@@ -9,7 +9,7 @@ from metrics.paired import paired_difference
 from unlearncanvas.engine.chunks import ChunkMetadata, ufe_per_image
 from unlearncanvas.engine.job import Job, PerImage, Scored
 from unlearncanvas.pipelines.artifacts import Artifact
-from unlearncanvas.results.schema2 import Comparison, Row
+from unlearncanvas.results.schema import Comparison, Row
 
 
 def row_of(

@@ -23,7 +23,7 @@ from unlearncanvas.engine.shards import Shard
 from unlearncanvas.engine.work import DrawTask, built_on, by_model, tasks_of, tasks_of_job
 from unlearncanvas.pipelines.artifacts import Artifact, drop_tensors
 from unlearncanvas.pipelines.ufe import Counted
-from unlearncanvas.results.schema2 import Picture, Results, Row, write_results
+from unlearncanvas.results.schema import Picture, Results, Row, write_results
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Runner:
             config=dict(evaluation.config) or None,
         )
         write_results(evaluation.run_folder(), results)
-        return results
+        return results.model_copy(update={"folder": evaluation.run_folder()})
 
     def run_shard(self, shard: Shard) -> int:
         """Make and draw what is missing of a part; return how many chunks are in it.

@@ -15,7 +15,7 @@ from unlearncanvas.engine.job import Job, PerImage
 from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.engine.scoring import Drawn, DrawnSet, Scoring
 from unlearncanvas.results.run_config import RunConfig
-from unlearncanvas.results.schema2 import Results, Row
+from unlearncanvas.results.schema import Results, Row
 
 
 @dataclass(frozen=True, kw_only=True)

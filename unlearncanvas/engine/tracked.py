@@ -6,7 +6,7 @@ from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.job import Job
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun, numbers
 from unlearncanvas.engine.work import built_on
-from unlearncanvas.results.schema2 import FILE, MeanRow, Results, Row
+from unlearncanvas.results.schema import FILE, MeanRow, Results, Row
 
 COSTS = ("ufe", "erase_seconds", "stored_bytes", "peak_memory_bytes", "ufe_per_image")
 

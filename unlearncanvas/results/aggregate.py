@@ -1,4 +1,4 @@
-"""Results of single targets to the rows of a table: one an eraser and kind of target."""
+"""Rows of single targets to their means: one for each label and kind of target."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,43 +9,34 @@ from metrics.base import Score
 from metrics.intervals import MIN_TARGETS, Bounds, average_bounds, target_bounds
 from unlearncanvas.core.method_config import load_metric
 from unlearncanvas.core.registry import names
-from unlearncanvas.results.schema import BASELINES, Result, Row
+from unlearncanvas.results.schema import MeanRow, Row
 
 
-def mean_rows(results: Sequence[Result], *, name_seeds: bool = False) -> tuple[Row, ...]:
-    """Return the mean over targets of each eraser, styles and objects apart.
-
-    Args:
-        results: Of single targets.
-        name_seeds: Keep the erasing seeds apart, named in the rows.
-    """
-    groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
-    for result in results:
-        seeded = name_seeds and result.eraser not in BASELINES
-        label = f"{result.eraser} seed {result.erase_seed}" if seeded else result.eraser
-        groups[label, result.target.partition(":")[0]].append(result)
-    return tuple(_row(label, kind, group) for (label, kind), group in groups.items())
+def mean_rows(rows: Sequence[Row]) -> tuple[MeanRow, ...]:
+    """Return the mean over targets of each label, styles and objects apart."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.label, row.group["target"].partition(":")[0]].append(row)
+    return tuple(_mean_row(label, kind, group) for (label, kind), group in groups.items())
 
 
-def _row(label: str, kind: str, results: Sequence[Result]) -> Row:
-    costs = [result.cost for result in results if result.cost is not None]
+def _mean_row(label: str, kind: str, rows: Sequence[Row]) -> MeanRow:
+    costs = [row.cost for row in rows if row.cost is not None]
     peaks = [cost.peak_memory_bytes for cost in costs if cost.peak_memory_bytes is not None]
-    return Row(
+    return MeanRow(
         label=label,
         kind="style" if kind == "style" else "object",
-        targets=tuple(result.target for result in results),
-        scores=mean_scores([result.scores for result in results]),
+        targets=tuple(row.group["target"] for row in rows),
+        scores=mean_scores([row.scores for row in rows]),
         ufe=_mean(cost.ufe for cost in costs),
         gallery_ufe=_mean(cost.gallery_ufe for cost in costs) or 0.0,
         erase_seconds=_mean(cost.seconds for cost in costs),
         stored_bytes=_mean(cost.stored_bytes for cost in costs),
         peak_memory_bytes=max(peaks, default=None),
         seconds_per_image=_mean(
-            result.seconds_per_image for result in results if result.seconds_per_image is not None
+            row.seconds_per_image for row in rows if row.seconds_per_image is not None
         ),
-        ufe_per_image=_mean(
-            result.ufe_per_image for result in results if result.ufe_per_image is not None
-        ),
+        ufe_per_image=_mean(row.ufe_per_image for row in rows if row.ufe_per_image is not None),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.headings import heading_of
-from unlearncanvas.results.schema2 import Comparison, Results, group_name
+from unlearncanvas.results.schema import Comparison, Results, group_name
 
 
 def comparison_tables(results: Results) -> list[Table]:

@@ -14,7 +14,7 @@ from unlearncanvas.core.json_file import read_json
 from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.old_options import MODELS, backdoor_options, grid_options
 from unlearncanvas.results.old_schema import OldBackdoor, OldGrid, OldRemoval, OldTarget
-from unlearncanvas.results.schema2 import Comparison, Picture, Results, Row, group_text
+from unlearncanvas.results.schema import Comparison, Picture, Results, Row, group_text
 
 OLD_ROOT = "../../.."
 """Where the paths in result files start from that do not say it."""

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from metrics.base import Score
 from unlearncanvas.pipelines.cost import Cost
-from unlearncanvas.results.schema2 import MeanRow
+from unlearncanvas.results.schema import MeanRow
 
 
 class _Old(BaseModel):

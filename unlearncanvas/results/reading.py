@@ -5,7 +5,7 @@ from pathlib import Path
 
 from unlearncanvas.core.json_file import read_json
 from unlearncanvas.results.old_results import read_old
-from unlearncanvas.results.schema2 import Results
+from unlearncanvas.results.schema import Results
 
 
 def read_results(path: Path) -> Results:
@@ -19,5 +19,7 @@ def read_results(path: Path) -> Results:
     except (OSError, ValueError, RecursionError) as exc:
         raise ValueError(f"{path} cannot be read: {exc}") from exc
     if isinstance(data, dict) and data.get("schema_version") == 1:
-        return read_old(path, data)
-    return read_json(Results, path)
+        found = read_old(path, data)
+    else:
+        found = read_json(Results, path)
+    return found.model_copy(update={"folder": path.parent})

@@ -15,7 +15,7 @@ from unlearncanvas.results.aggregate import mean_scores
 from unlearncanvas.results.cells import score_cell, size
 from unlearncanvas.results.export import to_terminal
 from unlearncanvas.results.reading import read_results
-from unlearncanvas.results.schema2 import MeanRow, Results, write_results
+from unlearncanvas.results.schema import MeanRow, Results, write_results
 from unlearncanvas.types import Concept
 
 RESULTS = Path(__file__).parents[3] / "docs" / "results"
@@ -163,7 +163,7 @@ def test_a_thinned_grid_is_scored_on_its_own_cells():
 
 def test_results_survive_the_disk_and_refuse_another_version(tmp_path):
     path = write_results(tmp_path, run_results())
-    assert read_results(path) == run_results()
+    assert read_results(path) == run_results(folder=tmp_path)
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
     with pytest.raises(ValueError, match="not a readable results"):
         read_results(path)

@@ -28,7 +28,7 @@ from unlearncanvas.evaluations.backdoor.tasks import (
 )
 from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.results.export import Table
-from unlearncanvas.results.schema2 import Results, Row, group_text
+from unlearncanvas.results.schema import Results, Row, group_text
 
 
 @final

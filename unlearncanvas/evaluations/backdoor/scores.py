@@ -15,7 +15,7 @@ from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
 from unlearncanvas.evaluations.backdoor.measures import Fired, Near, places, removal_scores
 from unlearncanvas.evaluations.backdoor.perception import Judges, caption, open_judges, perceived
 from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
-from unlearncanvas.results.schema2 import Row
+from unlearncanvas.results.schema import Row
 
 SUCCESS_WANTED, DRIFT_ALLOWED = 95.0, 2.0
 """The gate of a poisoned model: percent of triggered images; points of clean accuracy lost."""

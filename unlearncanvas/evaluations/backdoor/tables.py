@@ -9,7 +9,7 @@ from unlearncanvas.results.cells import score_cell, size
 from unlearncanvas.results.comparisons import comparison_table
 from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.headings import Heading, directed, headings_of
-from unlearncanvas.results.schema2 import Results, Row, group_text
+from unlearncanvas.results.schema import Results, Row, group_text
 
 REMOVED = (
     Heading("attack_success_rate", "ASR ↓", 1),

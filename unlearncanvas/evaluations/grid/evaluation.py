@@ -22,10 +22,10 @@ from unlearncanvas.evaluations.grid.scores import (
 )
 from unlearncanvas.evaluations.grid.tables import tables
 from unlearncanvas.pipelines.methods import ConfiguredEraser
+from unlearncanvas.results.aggregate import mean_rows
 from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.export import Table
-from unlearncanvas.results.means import mean_rows
-from unlearncanvas.results.schema2 import MeanRow, Results, Row
+from unlearncanvas.results.schema import MeanRow, Results, Row
 from unlearncanvas.types import Concept, Task
 
 NO_TARGET = Concept(kind="trigger", name="none")

@@ -7,7 +7,7 @@ from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.job import Figure, Job
 from unlearncanvas.engine.scoring import Scoring
 from unlearncanvas.evaluations.grid.sheets import comparison_sheet, contact_sheet, heat_map
-from unlearncanvas.results.schema2 import Row
+from unlearncanvas.results.schema import Row
 from unlearncanvas.types import Concept
 
 

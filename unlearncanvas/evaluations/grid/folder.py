@@ -21,8 +21,8 @@ from unlearncanvas.engine.rows import relative
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
 from unlearncanvas.pipelines.sampling import Request
-from unlearncanvas.results.means import mean_rows
-from unlearncanvas.results.schema2 import Results, Row, write_results
+from unlearncanvas.results.aggregate import mean_rows
+from unlearncanvas.results.schema import Results, Row, write_results
 from unlearncanvas.types import Cell, Concept
 
 _log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from unlearncanvas.core.registry import CONFIG_DIR, read_yaml
 from unlearncanvas.results.cells import BASELINES, score_cell, size
 from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.headings import Heading, directed, headings_of, intervals_of
-from unlearncanvas.results.schema2 import MeanRow, Results
+from unlearncanvas.results.schema import MeanRow, Results
 
 COST = ("UFE", "seconds", "peak", "stored", "ms an\nimage", "UFE an\nimage")
 

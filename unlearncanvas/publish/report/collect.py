@@ -17,7 +17,7 @@ from unlearncanvas.publish.report.leaderboards import (
 )
 from unlearncanvas.publish.report.registry import about
 from unlearncanvas.results.reading import read_results
-from unlearncanvas.results.schema2 import FILE, MeanRow, Results, Row, group_name, group_text
+from unlearncanvas.results.schema import FILE, MeanRow, Results, Row, group_name, group_text
 
 _log = logging.getLogger(__name__)
 CUSTOM = "custom"

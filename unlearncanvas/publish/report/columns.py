@@ -8,7 +8,7 @@ from metrics.base import Score
 from unlearncanvas.publish.report.leaderboards import Leaderboard, LeaderboardRow
 from unlearncanvas.results.cells import score_cell, size
 from unlearncanvas.results.headings import directed, headings_of, intervals_of
-from unlearncanvas.results.schema2 import MeanRow
+from unlearncanvas.results.schema import MeanRow
 
 Number = Callable[[MeanRow], float | None]
 COSTS: tuple[tuple[str, Number, Callable[[float], str]], ...] = (

@@ -15,7 +15,7 @@ from unlearncanvas.pipelines.methods import load_eraser, method_name
 from unlearncanvas.pipelines.sampler import DType
 from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.run_config import RunConfig
-from unlearncanvas.results.schema2 import Results, Row
+from unlearncanvas.results.schema import Results, Row
 
 BENCH = ("python", "-m", "unlearncanvas.bench")
 

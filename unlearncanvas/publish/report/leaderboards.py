@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from metrics.base import Score
 from unlearncanvas.publish.report.registry import EraserMetadata
 from unlearncanvas.results.cells import BASELINES
-from unlearncanvas.results.schema2 import MeanRow, Results, Row, group_text
+from unlearncanvas.results.schema import MeanRow, Results, Row, group_text
 
 ENOUGH = 50.0
 """Percent of the rest that must survive; below, a high UA means nothing."""

@@ -22,7 +22,7 @@ from unlearncanvas.publish.report.tables import commands_of, other_comparisons, 
 from unlearncanvas.results.cells import score_cell
 from unlearncanvas.results.export import score_parts
 from unlearncanvas.results.headings import heading_of, interval_text, value_text
-from unlearncanvas.results.schema2 import group_text
+from unlearncanvas.results.schema import group_text
 
 TEMPLATES = "unlearncanvas.publish.report"
 QUALITY = 82

@@ -7,7 +7,7 @@ from unlearncanvas.engine.tracked import scores_of
 from unlearncanvas.engine.tracked_run import RunSummary, TrackedRun
 from unlearncanvas.publish.report.leaderboards import Collection, LeaderboardRow
 from unlearncanvas.results.cells import BASELINES
-from unlearncanvas.results.schema2 import Picture
+from unlearncanvas.results.schema import Picture
 
 
 def finished(found: Collection) -> Iterator[tuple[TrackedRun, RunSummary]]:

@@ -23,7 +23,7 @@ from unlearncanvas.publish.submissions.recorded import evaluation_of_bundle
 from unlearncanvas.publish.submissions.tables import BundleChunk
 from unlearncanvas.results.old_results import read_old_run
 from unlearncanvas.results.reading import read_results
-from unlearncanvas.results.schema2 import Results, Row, group_name
+from unlearncanvas.results.schema import Results, Row, group_name
 from unlearncanvas.types import Concept
 
 ROWS, OLD_ROWS = "rows", "targets"

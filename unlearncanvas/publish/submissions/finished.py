@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from unlearncanvas.results.reading import read_results
-from unlearncanvas.results.schema2 import FILE, Results, Row
+from unlearncanvas.results.schema import FILE, Results, Row
 
 
 class Finished(NamedTuple):

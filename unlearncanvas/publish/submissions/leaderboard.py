@@ -20,7 +20,7 @@ from unlearncanvas.publish.submissions.bundle import (
 )
 from unlearncanvas.publish.submissions.contents import target_of
 from unlearncanvas.results.reading import read_results
-from unlearncanvas.results.schema2 import Results
+from unlearncanvas.results.schema import Results
 
 DATASET = "OPTML-Group/UnlearnCanvas"
 SOURCE = "https://arxiv.org/abs/2402.11846"

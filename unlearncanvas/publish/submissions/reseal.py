@@ -25,7 +25,7 @@ from unlearncanvas.publish.submissions.contents import Contents, contents_of, ke
 from unlearncanvas.publish.submissions.reasons import is_optional
 from unlearncanvas.publish.submissions.seal import broken_seal
 from unlearncanvas.publish.submissions.submit import file_digests
-from unlearncanvas.results.schema2 import Results, Row, write_results
+from unlearncanvas.results.schema import Results, Row, write_results
 
 
 class Change(NamedTuple):

@@ -32,7 +32,7 @@ from unlearncanvas.publish.submissions.bundle import (
 from unlearncanvas.publish.submissions.contents import Contents, key_of, target_of
 from unlearncanvas.publish.submissions.finished import Finished
 from unlearncanvas.publish.submissions.recorded import FREE, evaluation_of_bundle
-from unlearncanvas.results.schema2 import Picture, Row, write_results
+from unlearncanvas.results.schema import Picture, Row, write_results
 
 SMALL = 2_000_000
 """Bytes of erased tensors that are put in without being asked for."""

@@ -16,7 +16,7 @@ from unlearncanvas.publish.submissions.bundle import RESULTS, revision_of
 from unlearncanvas.publish.submissions.contents import Contents, contents_of, key_of, target_of
 from unlearncanvas.publish.submissions.reasons import differing, scores_differ, some
 from unlearncanvas.publish.submissions.seal import broken_seal
-from unlearncanvas.results.schema2 import Results, Row
+from unlearncanvas.results.schema import Results, Row
 
 
 def reasons_against(
