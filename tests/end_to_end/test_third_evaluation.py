@@ -56,7 +56,7 @@ def test_nothing_else_knows_of_it():
         ["git", "grep", "-lE", "bare_names|BareNames"], cwd=ROOT, capture_output=True, text=True,
         check=True,
     ).stdout.splitlines()  # fmt: skip
-    own = ("tests/fixtures/bare_names/", "tests/end_to_end/test_third_evaluation.py")
+    own = ("tests/fixtures/bare_names/", "tests/end_to_end/test_third", "CONTRIBUTING.md")
     assert found
     assert all(path.startswith(own) for path in found), found
 
