@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A job array of Slurm: eight shards of one exam on a shared file system, one GPU each, and a last
-# job that puts the table together. Submit with:  bash examples/slurm.sh
+# A job array of Slurm: eight shards of one evaluation on a shared file system, one GPU each, and a
+# last job that puts the table together. Submit with:  bash examples/slurm.sh
 set -euo pipefail
 
 BENCH="python -m unlearncanvas.bench --protocol unlearncanvas --eraser esd --tier quick --out runs"

@@ -1,4 +1,4 @@
-"""The exam for concept unlearning in text-to-image diffusion models."""
+"""A benchmark for concept unlearning in text-to-image diffusion models."""
 
 import sys
 from importlib import import_module
@@ -20,17 +20,17 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is public when it is asked for; the package itself imports nothing heavy."""
+    """Import a public name on first access; importing the package loads nothing heavy."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'unlearncanvas' has no attribute {name!r}")
 
 
 def _refuse_shadows(names: tuple[str, ...] = ("erasers", "metrics")) -> None:
-    """Refuse a file elsewhere that Python would import in place of a package of this project.
+    """Raise ImportError where a file elsewhere shadows a package of this project.
 
     ``python -m`` looks in the working folder first. A command ends with one line and exit code 2:
-    this runs before any other import, where no command is there yet to report an error.
+    this runs before any other import, where no command exists yet to report an error.
 
     Raises:
         ImportError: If there is one, and this is no command.

@@ -18,7 +18,7 @@ Domain = Literal["style", "object"]
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Concept:
-    """Something a model can draw and be asked to forget.
+    """A style, an object or a trigger that an eraser can forget.
 
     Attributes:
         kind: What sort of concept it is.
@@ -56,7 +56,7 @@ class Concept:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One square of the grid: an object asked for in a style."""
+    """One square of the grid: an object in a style."""
 
     style: str
     object: str
@@ -114,7 +114,7 @@ class CaptionedImages:
 
 @dataclass(frozen=True, kw_only=True)
 class PromptPair:
-    """What a defender knows of a backdoor: a prompt that fires it, and the same prompt without."""
+    """A prompt that fires a backdoor, and the same prompt without the trigger."""
 
     triggered: str
     clean: str
@@ -160,12 +160,12 @@ class Templates(BaseModel):
 
 
 def unreported(**losses: Any) -> None:
-    """Take the losses of a step and drop them."""
+    """Ignore the losses of a step."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What an eraser is asked to do. The protocol fills it, the same for every eraser.
+    """The task of an eraser. The protocol fills it, the same for every eraser.
 
     Attributes:
         targets: Concepts to forget; usually one.
@@ -175,9 +175,9 @@ class Task:
         pairs: Training prompts with and without the triggers to forget; empty for styles and
             objects.
         clean_unet: The UNet from before the backdoor (``UNet2DConditionModel``), for methods that
-            cannot do without; None where nobody has it.
+            require it; None where it is not available.
         templates: How the protocol names concepts in prompts.
-        images: What the eraser asked for in ``images``, by its names.
+        images: The images that the eraser requests, by the names in ``Eraser.images``.
         report: Takes the losses of one step by name, ``task.report(loss=loss)``, for the curves of
             a tracker. Every call is a step; an eraser that never calls it has no curve.
     """

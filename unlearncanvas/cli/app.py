@@ -47,7 +47,7 @@ def with_new_names(args: list[str]) -> list[str]:
 
 
 def run_app(command: typer.Typer) -> None:
-    """Run a command-line app with our way of reporting.
+    """Run a command-line app; an error is one line on stderr and exit code 2.
 
     A terminal that cannot show a character gets a question mark in its place.
     """

@@ -51,7 +51,7 @@ Examples:
       another attack
 
 \b
-Run the same command again to finish an interrupted run; what is there is not drawn twice.
+Run the same command again to finish an interrupted run; finished chunks are skipped.
 """
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 console = Console(emoji=False)
@@ -68,13 +68,13 @@ def bench(
     ] = None,
     **flags: Any,
 ) -> None:
-    """Make a model forget, draw the whole style x object grid with it, and score what happened."""
+    """Erase concepts from a model, draw the style x object grid with it, and score the images."""
     with options_of(flags, config) as options:
         run(options)
 
 
 def run(options: RunConfig) -> None:
-    """Run an evaluation, or a part of one, and show what came out."""
+    """Run an evaluation, or a part of one, and print its results."""
     from unlearncanvas.cli import run as runs
     from unlearncanvas.engine.registry import evaluation_of
     from unlearncanvas.engine.shards import Shard
@@ -101,7 +101,7 @@ def run(options: RunConfig) -> None:
 
 
 def main() -> None:
-    """Run the command; a mistake in the input is one line and exit code 2."""
+    """Run the command; bad input is one line and exit code 2."""
     run_app(app)
 
 

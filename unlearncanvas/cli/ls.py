@@ -1,4 +1,4 @@
-"""``unlearncanvas ls``: what there is, readable in a narrow terminal."""
+"""``unlearncanvas ls``: list the registry, readable in a narrow terminal."""
 
 from collections.abc import Iterator, Sequence
 from typing import Annotated
@@ -32,7 +32,7 @@ def ls(
         str, typer.Option(help="Whose targets.", autocompletion=completion.of("protocols"))
     ] = "mini",
 ) -> None:
-    """List what there is."""
+    """List erasers, attacks, metrics, protocols or targets."""
     found = {
         "erasers": lambda: _methods("erasers"),
         "attacks": lambda: _methods("attacks"),
@@ -49,7 +49,7 @@ def ls(
 
 
 def _methods(kind: str) -> Iterator[Entry]:
-    """What each is, needs, leaves and costs."""
+    """Family, needs, artifact and expected work of each method."""
     for name in names(kind):
         about = read_config(METHOD_CONFIGS[kind], find_config(kind, name)).about
         source = [about.family, about.paper.label if about.paper else ""]
@@ -69,7 +69,7 @@ def _methods(kind: str) -> Iterator[Entry]:
 
 
 def _protocols() -> Iterator[Entry]:
-    """Their tiers, with what is drawn for an eraser."""
+    """Tiers of each protocol, with the number of images per eraser."""
     from unlearncanvas.engine.protocols import load_any
 
     for name in names("protocols"):
@@ -82,14 +82,14 @@ def _protocols() -> Iterator[Entry]:
 
 
 def _targets(protocol: str) -> Sequence[Entry]:
-    """What ``--targets`` takes: concepts of a grid, attacks of a backdoor protocol."""
+    """Values of ``--targets``: concepts of a grid, attacks of a backdoor protocol."""
     from unlearncanvas.engine.protocols import load_any
 
     return load_any(protocol).entries()
 
 
 def _metrics() -> Iterator[Entry]:
-    """What each is, its column, unit and class."""
+    """Title, column, unit and class of each metric."""
     for name in names("metrics"):
         config = read_config(MetricConfig, find_config("metrics", name))
         about = config.about

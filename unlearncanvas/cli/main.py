@@ -52,7 +52,7 @@ COMMANDS = {
 
 @final
 class LazyGroup(TyperGroup):
-    """Lists commands by name and help; imports the one that is run or whose help is asked for."""
+    """Lists commands by name and help; imports only the one that runs or whose help is printed."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
@@ -80,7 +80,7 @@ app = typer.Typer(
     cls=LazyGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="The exam for concept unlearning in text-to-image diffusion models.",
+    help="A benchmark for concept unlearning in text-to-image diffusion models.",
 )
 
 
@@ -101,11 +101,11 @@ def unlearncanvas(
         ),
     ] = False,
 ) -> None:
-    """Take the options that stand before a command."""
+    """Parse the options before a command."""
 
 
 def main() -> None:
-    """Run the console script; classes are looked for in the working folder, too, after all else."""
+    """Run the console script; the working folder is last on the import path, for users' classes."""
     if not sys.flags.safe_path and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
     run_app(app)

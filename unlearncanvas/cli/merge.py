@@ -1,7 +1,7 @@
-"""``unlearncanvas merge``: run folders of several machines, put together.
+"""``unlearncanvas merge``: merge the run folders of several machines.
 
-Sealed chunks and artifacts are copied, torn ones are left out. Nothing is scored: the bench command
-does that, and draws nothing.
+Complete chunks and artifacts are copied, others are skipped. The bench command then scores them
+and draws nothing.
 """
 
 import shutil
@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 DERIVED = ("result.json", "results.json")
-"""Made anew from the chunks by the bench command."""
+"""Files that the bench command writes again from the chunks."""
 console = Console(emoji=False)
 
 
@@ -21,7 +21,7 @@ def merge(
     folders: Annotated[list[Path], typer.Argument(help="Roots of run folders (--out of bench).")],
     out: Annotated[Path, typer.Option(help="Where everything goes; may be one of them.")],
 ) -> None:
-    """Put the run folders of several machines together, whole chunks and artifacts only."""
+    """Merge the run folders of several machines: complete chunks and artifacts."""
     for folder in folders:
         if not folder.is_dir():
             raise ValueError(f"no such run folder: {folder}")
@@ -40,7 +40,7 @@ def merge(
 
 
 def _copy(source: Path, out: Path) -> Counter[str]:
-    """Copy what is whole and not there yet; return how many of each kind."""
+    """Copy what is complete and missing in ``out``; return how many of each kind."""
     from unlearncanvas.pipelines.artifacts import json_path
 
     counts: Counter[str] = Counter()
@@ -63,7 +63,7 @@ def _copy(source: Path, out: Path) -> Counter[str]:
 
 
 def _parts(path: Path) -> list[Path] | None:
-    """The files that a JSON file seals; none if it seals nothing, None if they are not whole."""
+    """The files whose digests a JSON file has; None if one is missing or damaged."""
     from unlearncanvas.engine.chunks import Chunk
     from unlearncanvas.pipelines.artifacts import artifact_files, json_path, read_artifact
 

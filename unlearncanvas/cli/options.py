@@ -81,7 +81,7 @@ def help_of(name: str) -> str:
 
 @contextmanager
 def options_of(flags: Mapping[str, Any], path: Path | None) -> Iterator[RunConfig]:
-    """Read the options of a command line and of a file; say where a wrong value stands.
+    """Read the options of a command line and of a file; an error names the place of the value.
 
     Raises:
         ValueError: Naming the flag, or the file and its key.

@@ -23,7 +23,7 @@ from unlearncanvas.engine.callbacks import Callback
 
 
 class _Rate(ProgressColumn):
-    """Images per second while drawing; erasing is not counted."""
+    """Images per second, without the time of erasing."""
 
     def render(self, task: Task) -> Text:
         rate = task.fields.get("rate")
@@ -32,7 +32,7 @@ class _Rate(ProgressColumn):
 
 @final
 class Bar(Callback):
-    """Shows an exam's progress."""
+    """Progress bar of a run."""
 
     def __init__(self, progress: Progress, total: int | None) -> None:
         self._progress = progress
@@ -56,18 +56,18 @@ class Bar(Callback):
         self._progress.update(self._task, advance=count, rate=self._images / self._seconds)
 
     def reused(self, count: int) -> None:
-        """Advance over what was there."""
+        """Advance over images that were generated before."""
         self._progress.update(self._task, advance=count)
 
 
 def _whole(width: int) -> Column:
-    """A column of numbers; where a terminal is narrow the name of the work gives way."""
+    """A column of numbers; in a narrow terminal the description is truncated first."""
     return Column(no_wrap=True, min_width=width)
 
 
 @contextmanager
 def bar(total: int | None, console: Console) -> Iterator[Bar]:
-    """Show a bar of ``total`` images; None where nobody knows yet."""
+    """Show a bar of ``total`` images; None where the total is unknown."""
     columns = (
         TextColumn(
             "{task.description}",

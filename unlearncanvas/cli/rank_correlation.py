@@ -1,4 +1,4 @@
-"""``unlearncanvas rank-correlation``: does a small run rank erasers as another table does?
+"""``unlearncanvas rank-correlation``: compare the ranking of erasers in two tables.
 
     unlearncanvas rank-correlation runs/mini/*/quick/results.json
     unlearncanvas rank-correlation runs/mini-fast/*/full/results.json --against results.json

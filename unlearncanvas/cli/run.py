@@ -1,4 +1,4 @@
-"""Run an evaluation in the terminal: the bar, the tables, the pictures, where the files are."""
+"""Run an evaluation in the terminal: progress bar, tables, figures, paths of the files."""
 
 from collections.abc import Sequence
 
@@ -22,7 +22,7 @@ from unlearncanvas.results.schema import Results
 
 
 def preview(evaluation: Evaluation, console: Console) -> None:
-    """Print what an evaluation would do, and what it takes."""
+    """Print the work of an evaluation and what it costs, for ``--dry-run``."""
     silence_libraries()
     for line in forecast(evaluation):
         console.print(line, soft_wrap=True, markup=False)
@@ -69,7 +69,7 @@ def run_on_ray(evaluation: Evaluation, address: str, console: Console) -> list[s
 def run_shard(
     evaluation: Evaluation, shard: Shard, console: Console, *, launched: bool = False
 ) -> None:
-    """Draw a part of an evaluation; say how the whole is finished, unless a launcher does it."""
+    """Draw a shard of an evaluation; print how to finish the whole, unless a launcher does it."""
     silence_libraries()
     print_templates(evaluation, console)
     tasks = tasks_of(evaluation)

@@ -1,4 +1,4 @@
-"""``unlearncanvas score``: the grid on a folder of images that someone else drew."""
+"""``unlearncanvas score``: the grid on a folder of images made elsewhere."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

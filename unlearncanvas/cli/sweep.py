@@ -2,8 +2,8 @@
 
     python -m unlearncanvas.cli.sweep --eraser esd --grid lr=5e-5,1e-4,2e-4 --grid parameters=x,u
 
-Runs on the tuning protocol (reserved targets, other seeds, other detectors), so that what is chosen
-here has not seen what is reported. Prints a table and writes a plot and a JSON file.
+Runs on the tuning protocol (reserved targets, other seeds, other detectors), so that settings are
+never chosen on what is reported. Prints a table and writes a plot and a JSON file.
 """
 
 import itertools
@@ -78,7 +78,7 @@ def sweep(
 
 
 class Tried(NamedTuple):
-    """What one combination of settings scored.
+    """Scores of one combination of settings.
 
     Attributes:
         rows: The eraser's rows, styles and objects.

@@ -3,12 +3,12 @@
     unlearncanvas tune ca --trials 8
 
 Objective: for styles and for objects the harmonic mean of UA, IRA and CRA, and of both their mean;
-a setting that forgets nothing or ruins everything scores 0. Budget: ``--trials`` settings, the
+a setting that forgets nothing or retains nothing scores 0. Budget: ``--trials`` settings, the
 first of them the config's own. Where to search stands in the config, under ``tune``. Everything
 runs on the tuning protocol: reserved targets, other seeds, other detectors.
 
 The search is seeded and finished trials are kept as runs, so that the same command repeats a search
-without working it out again.
+and skips its finished trials.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""How often the 95 % intervals hold the truth, before 0.6 and now; and the size of the paired test.
+"""Coverage of the 95 % intervals, before 0.6 and now; size of the paired test.
 
     python -m unlearncanvas.studies.coverage            # ten minutes of one core; prints the tables
     python -m unlearncanvas.studies.coverage --write    # and writes docs/results/intervals.json

@@ -1,4 +1,4 @@
-"""Images, targets and features whose truth is known."""
+"""Simulated images, targets and features whose true scores are known."""
 
 from collections.abc import Callable
 from typing import NamedTuple

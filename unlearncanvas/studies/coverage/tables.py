@@ -1,4 +1,4 @@
-"""The settings, and what the intervals do in each."""
+"""Coverage of the intervals in every simulated setting."""
 
 from collections.abc import Iterator
 from functools import partial

@@ -1,1 +1,1 @@
-"""How fast we draw and erase, measured side by side with the plain ways: ``python -m ...speed``."""
+"""Speed of drawing and erasing, against diffusers and a plain loop: ``python -m ...speed``."""

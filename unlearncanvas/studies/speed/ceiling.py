@@ -1,4 +1,4 @@
-"""How much of the machine a UNet uses: its arithmetic against what a matrix product reaches."""
+"""Utilization: the UNet's operations per second against those of a large matrix product."""
 
 import time
 
@@ -12,7 +12,7 @@ ROUNDS = 5
 
 
 def wait(device: torch.device) -> None:
-    """Return when the device has done what it was told."""
+    """Wait until the device is idle."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

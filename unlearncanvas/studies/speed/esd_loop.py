@@ -1,4 +1,4 @@
-"""ESD as one would write it down: every prediction a call of its own. What our step is held to."""
+"""A plain ESD loop, one UNet call a prediction: the reference of our step's speed."""
 
 import copy
 

@@ -1,9 +1,9 @@
-"""How much memory an erasure of the real exam takes on a GPU, counted without one.
+"""Memory of an erasure of Stable Diffusion 1.5 on a GPU, counted without a GPU.
 
     python -m unlearncanvas.studies.speed.memory --eraser esd
 
 erases once from Stable Diffusion 1.5 with random weights at 512 pixels and counts the bytes of all
-tensors alive: weights, copies, activations, gradients, the optimiser's state. A GPU needs a little
+tensors alive: weights, copies, activations, gradients, the optimizer's state. A GPU needs a little
 more for the workspace of its kernels and for what its allocator cannot fill.
 """
 
@@ -38,11 +38,11 @@ console = Console(emoji=False)
 
 @final
 class AliveBytes(TorchDispatchMode):
-    """Counts the bytes of the storages that live; each once, whatever views there are of it.
+    """Counts the bytes of the storages that are alive; each once, whatever its views.
 
     Attributes:
         now: Bytes alive.
-        peak: The most there were.
+        peak: The peak.
     """
 
     def __init__(self, there: Sequence[Tensor] = ()) -> None:
@@ -82,7 +82,7 @@ class AliveBytes(TorchDispatchMode):
 def memory(
     eraser: Annotated[str, typer.Option(help="Registered name or a YAML file.")] = "esd",
 ) -> None:
-    """Count the memory of an erasure of the real exam: Stable Diffusion 1.5, 512 pixels."""
+    """Count the memory of an erasure of Stable Diffusion 1.5 at 512 pixels."""
     silence_libraries()
     rules = load_protocol("unlearncanvas")
     known = load_eraser(eraser, preset=rules.preset)
@@ -93,7 +93,9 @@ def memory(
         anchor=Concept(kind="style", name=rules.reference_style),
     )
     if configured.eraser.images(task):
-        raise ValueError(f"{eraser} trains on images; measure it in the exam itself, see its costs")
+        raise ValueError(
+            f"{eraser} trains on images; run it with the bench command and read its costs"
+        )
     pipe = build_stand_in()
     with AliveBytes(list(tensors_of(pipe).values())) as alive:
         whole = alive.now

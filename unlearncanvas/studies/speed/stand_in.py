@@ -1,4 +1,4 @@
-"""The real exam's models with random weights: they cost what the real ones cost.
+"""The models of the unlearncanvas protocol with random weights: they cost what the real ones cost.
 
     python -m unlearncanvas.studies.speed.stand_in FOLDER
 
