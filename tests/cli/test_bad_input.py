@@ -179,7 +179,7 @@ RULES = read_yaml(find_config("protocols", "mini"))
         ({"sampler": RULES["sampler"] | {"guidance_scale": float("nan")}}, "guidance_scale"),
         ({"sampler": 3}, "sampler"),
         ({"templates": {"style": "{words} by {name}"}}, "style: may have no field but {words}"),
-        ({"base": "itself"}, "is a base of itself"),
+        ({"base": "itself"}, "is its own base"),
         ({"base": 3}, "unknown protocol '3'"),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_file_of_before_is_read_with_a_notice(tmp_path, caplog, name, kind):
         found = load_any(path)
     assert found == load_any(name)
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path} has no kind and is read as 'kind: {kind}'; write that line, 0.8 asks for it"
+        f"{path} has no kind and is read as 'kind: {kind}'; add that line, 0.8 requires it"
     ]
 
 

@@ -1,1 +1,1 @@
-"""The engine: makes the models of an evaluation, draws its image sets, scores and stores."""
+"""The engine: makes the models of an evaluation, draws its image sets, stores and scores them."""

@@ -1,4 +1,4 @@
-"""Whether the detectors were made for a base model: they must recognize what it draws."""
+"""Check that the detectors fit a base model: they must recognize its images."""
 
 from metrics.base import Predictions
 from metrics.proportion import accuracy
@@ -6,12 +6,12 @@ from unlearncanvas.types import Domain
 
 
 def check_base(predictions: Predictions, *, model: str, wanted: float) -> None:
-    """Refuse a base model whose own images the detectors do not recognise.
+    """Raise ValueError for a base model whose images the detectors do not recognize.
 
     Args:
-        predictions: What it draws.
+        predictions: Of its images.
         model: Its name.
-        wanted: Percent that each detector must recognise.
+        wanted: Percent that each detector must recognize.
 
     Raises:
         ValueError: If one does not.
@@ -21,8 +21,8 @@ def check_base(predictions: Predictions, *, model: str, wanted: float) -> None:
         found = accuracy(predictions, domain).value
         if found < wanted:
             raise ValueError(
-                f"the {domain} detector recognizes {found:.1f} % of what {model!r} draws before "
-                f"anything is erased, {wanted:.0f} % are needed: it was not made for this base "
+                f"the {domain} detector recognizes {found:.1f} % of the images of {model!r} before "
+                f"erasing, {wanted:.0f} % are needed: it was not made for this base "
                 "model (plain Stable Diffusion gives about 11 %). Use the checkpoints fine-tuned "
                 "on UnlearnCanvas, or --skip-base-check to go on all the same"
             )

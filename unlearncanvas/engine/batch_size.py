@@ -13,7 +13,7 @@ STEPS = 2
 
 
 def largest_batch(pipe: StableDiffusionPipeline, protocol: Grid, largest: int = LARGEST) -> int:
-    """Return the largest power of two, up to ``largest``, that can be drawn with.
+    """Return the largest power of two, up to ``largest``, that fits into memory.
 
     Raises:
         RuntimeError: If not even one image fits.
@@ -29,8 +29,8 @@ def largest_batch(pipe: StableDiffusionPipeline, protocol: Grid, largest: int = 
 
     def fits(batch_size: int) -> int:
         chosen = [cells[row % len(cells)] for row in range(batch_size)]
-        asked = [Request(cell=cell, seed=0, prompt=protocol.ask(cell)) for cell in chosen]
-        draw_batch(pipe, asked, sampler)
+        requests = [Request(cell=cell, seed=0, prompt=protocol.ask(cell)) for cell in chosen]
+        draw_batch(pipe, requests, sampler)
         if pipe.device.type == "cuda":
             torch.cuda.synchronize(pipe.device)
         return batch_size

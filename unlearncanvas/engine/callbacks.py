@@ -8,19 +8,19 @@ class Callback:
     """Called at every step of a run; a subclass overrides what it needs."""
 
     def erasing(self, eraser: str, what: str) -> None:
-        """An erasure starts, or its artifact is looked up."""
+        """An erasure starts, or its artifact is loaded."""
 
     def loss(self, name: str, step: int, value: float) -> None:
-        """A loss of the erasure that runs; ``loss``, or its own name where there are several."""
+        """A loss of the current erasure; ``loss``, or its own name where there are several."""
 
     def drawing(self, label: str) -> None:
         """A chunk starts."""
 
     def drawn(self, count: int) -> None:
-        """So many images of a chunk are there."""
+        """``count`` images of a chunk are finished."""
 
     def reused(self, count: int) -> None:
-        """So many images were there already."""
+        """``count`` images were finished before this run."""
 
 
 @final

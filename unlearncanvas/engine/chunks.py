@@ -1,8 +1,8 @@
 """Chunks: every cell of the grid at one seed, the unit of work and of resume.
 
-A chunk is a parquet file, one row an image, sealed by a JSON file that is written last and names
-the digests of the parquet file and of its small picture. What is not sealed does not exist; what
-does not match its metadata is drawn again.
+A chunk is a parquet file, one row an image, and a JSON file of metadata that is written last and
+has the digests of the parquet file and of its small picture. A chunk without metadata does not
+exist; one that does not match its metadata is drawn again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -30,16 +30,16 @@ FEATURES = "features"
 
 
 class ChunkMetadata(Record):
-    """What a finished chunk says of itself.
+    """Metadata of a finished chunk.
 
     Attributes:
-        key: Digest of all that its pixels depend on.
+        key: Digest of everything that its pixels depend on.
         seed: The protocol's seed.
         num_images: Rows of the parquet file.
         seconds: Time that drawing and detecting took.
         sha256: Digest of the parquet file.
         picture_sha256: Digest of the small picture beside it; None where there is none.
-        ufe: Work of all its images; None in files from before it was counted.
+        ufe: UNet forward equivalents of all its images; None in files from before it was counted.
     """
 
     key: str
@@ -53,10 +53,10 @@ class ChunkMetadata(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Chunk:
-    """A place for one chunk.
+    """The files of one chunk.
 
     Attributes:
-        folder: Where the chunks of one erased model lie.
+        folder: Folder of the chunks of one image set of a model.
         seed: The protocol's seed.
         key: Digest of all that its pixels depend on.
     """
@@ -67,7 +67,7 @@ class Chunk:
 
     @classmethod
     def at(cls, path: Path) -> "Chunk | None":
-        """Return the chunk whose parquet file has a path; None if it is not whole."""
+        """Return the chunk of a parquet file; None if it is not complete."""
         try:
             metadata = ChunkMetadata.model_validate_json(
                 path.with_suffix(".json").read_text(encoding="utf-8")
@@ -93,19 +93,19 @@ class Chunk:
         return self.path.with_suffix(".webp")
 
     def files(self) -> list[Path]:
-        """Return what a drawn chunk is kept in, the metadata last."""
+        """Return the files of a finished chunk, the metadata last."""
         picture = self.picture_path
         return [self.path, *([picture] if picture.is_file() else []), self.metadata_path]
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the chunk; a second run waits here. The kernel frees it when a process dies."""
+        """Lock the chunk; a second run waits. The kernel frees the lock when a process dies."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.with_suffix(".lock")):
             yield
 
     def metadata(self) -> ChunkMetadata | None:
-        """Return the metadata if the chunk is whole, else None."""
+        """Return the metadata if the chunk is complete, else None."""
         if not self.metadata_path.exists():
             return None
         try:
@@ -121,7 +121,7 @@ class Chunk:
         return metadata if whole and metadata.key == self.key else None
 
     def damaged(self) -> bool:
-        """Whether the metadata is there and what it seals is not."""
+        """Whether the metadata exists, but a file is missing or does not match its digest."""
         return self.metadata_path.exists() and self.metadata() is None
 
     def write(
@@ -203,7 +203,7 @@ def _column(extractor: str) -> str:
 
 
 def to_predictions(tables: Sequence[pa.Table]) -> Predictions:
-    """Return the rows of several chunks as what metrics read."""
+    """Return the rows of several chunks as predictions."""
     table = pa.concat_tables(tables)
     column = {name: table[name].to_pylist() for name in ("style", "object", "seed")}
     features = {

@@ -33,7 +33,7 @@ PIXELS = "png"
 
 
 class Unit(NamedTuple):
-    """A chunk, and what is drawn in it."""
+    """A chunk and the image set that it is a part of."""
 
     chunk: Chunk
     image_set: ImageSet
@@ -53,8 +53,8 @@ class Drawer:
     """Draws the chunks of an evaluation.
 
     Attributes:
-        grid: Order of the cells in the small pictures.
-        detectors: What is run on the images.
+        grid: Gives the order of the cells in the small pictures.
+        detectors: Run on the images.
         device: Where it draws; part of a chunk's key.
         keep_images: Write every image to ``images/<set>/<style>/<object>/seedN.png``, too.
         on_batch: Called with the number of images after every batch.
@@ -69,10 +69,10 @@ class Drawer:
     def unit(
         self, image_set: ImageSet, seeds: tuple[int, ...], folder: Path, model_key: str
     ) -> Unit:
-        """Return the place of a chunk; its key names all that its rows depend on.
+        """Return the chunk at ``seeds``; its key covers everything that its rows depend on.
 
         Args:
-            image_set: What is drawn.
+            image_set: The image set.
             seeds: The chunk's part of it.
             folder: The model's.
             model_key: Names the model.
@@ -89,7 +89,7 @@ class Drawer:
         return Unit(chunk, image_set, seeds)
 
     def finished(self, unit: Unit) -> ChunkMetadata | None:
-        """Return a chunk's metadata if nothing of it needs to be drawn."""
+        """Return a chunk's metadata if it is finished."""
         seal = unit.chunk.metadata()
         if seal is None or not self.keep_images:
             return seal
@@ -121,20 +121,20 @@ class Drawer:
     def _batches(
         self, pipe: StableDiffusionPipeline, requests: Sequence[Request], sampler: Sampler
     ) -> Iterator[tuple[list[Request], list[np.ndarray]]]:
-        """Draw, and yield as many images as the detectors take at once."""
-        asked: list[Request] = []
+        """Draw, and yield images in batches for the detectors."""
+        waiting: list[Request] = []
         images: list[np.ndarray] = []
         for batch, drawn in draw(pipe, requests, sampler):
-            asked, images = [*asked, *batch], [*images, *drawn]
+            waiting, images = [*waiting, *batch], [*images, *drawn]
             self.on_batch(len(batch))
             while len(images) >= BATCH_SIZE:
-                yield asked[:BATCH_SIZE], images[:BATCH_SIZE]
-                asked, images = asked[BATCH_SIZE:], images[BATCH_SIZE:]
+                yield waiting[:BATCH_SIZE], images[:BATCH_SIZE]
+                waiting, images = waiting[BATCH_SIZE:], images[BATCH_SIZE:]
         if images:
-            yield asked, images
+            yield waiting, images
 
     def _keep(self, image: UInt8[np.ndarray, "h w 3"], path: Path, image_set: ImageSet) -> "_Kept":
-        """Return what is stored of an image; write it if all are to be kept."""
+        """Return the stored form of an image; write it as a file if ``keep_images``."""
         picture = Image.fromarray(image)
         if self.keep_images:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -201,7 +201,7 @@ def seen_table(
     detections: Detections,
     detectors: Detectors,
 ) -> pa.Table:
-    """Return a chunk's rows: prompts, each image's digest, what the detectors found."""
+    """Return a chunk's rows: prompts, digests of the images, predictions and features."""
     return to_table(
         requests,
         digests,
@@ -212,14 +212,14 @@ def seen_table(
 
 
 def image_path(chunk: Chunk, request: Request) -> Path:
-    """Return where an image goes with ``--keep-images``."""
+    """Return the path of an image with ``--keep-images``."""
     names = [name.replace(" ", "_") for name in (request.cell.style, request.cell.object)]
     folder = chunk.folder.parent / "images" / chunk.folder.name
     return folder / names[0] / names[1] / f"seed{request.seed}.png"
 
 
 def grid_picture(thumbnails: Mapping[Cell, Image.Image], grid: Grid) -> Image.Image:
-    """Return thumbnails in a grid of styles x objects; what is not drawn is gray."""
+    """Return thumbnails in a grid of styles x objects; cells without an image are gray."""
     columns = len(grid.objects)
     size = (columns * THUMBNAIL, len(grid.styles) * THUMBNAIL)
     sheet = Image.new("RGB", size, "lightgrey")

@@ -1,4 +1,4 @@
-"""Apply one step of a recipe to a pipeline: measure what it costs, return what changed."""
+"""Apply one step of a recipe to a pipeline; return the changed tensors and the cost."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -27,13 +27,13 @@ def ignore_loss(name: str, step: int, value: float) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Editing:
-    """How steps are applied to a model.
+    """Applies steps to a model.
 
     Attributes:
         base: Name of the base model.
         device: Where; part of an artifact's key.
         dtype: Autocast precision while a method works; weights stay float32.
-        images: Supplies the images that methods ask for.
+        images: Supplies the images that methods request.
         half: Store artifacts in half precision; the images are drawn from those.
         on_loss: Called with name, step and value of losses that a method reports.
     """
@@ -46,7 +46,7 @@ class Editing:
     on_loss: Callable[[str, int, float], None] = ignore_loss
 
     def key(self, step: Step, model_digest: str) -> str:
-        """Return the digest of all that an artifact depends on.
+        """Return the digest of everything that an artifact depends on.
 
         Args:
             step: The edit.
@@ -75,7 +75,7 @@ class Editing:
         model_digest: str,
         clean: Callable[[], object],
     ) -> tuple[dict[str, Tensor], Artifact]:
-        """Edit ``pipe`` in place; return the changed and added tensors, and what made them.
+        """Edit ``pipe`` in place; return the changed and added tensors, and their provenance.
 
         Args:
             pipe: The model that the step is applied to, float32.
@@ -146,7 +146,7 @@ class Editing:
 
 
 def task_json(task: Task) -> dict[str, Any]:
-    """Return a task as an artifact stores it; templates only where the protocol brings some."""
+    """Return a task as an artifact stores it; templates only where the protocol has some."""
     brought = task.templates != Templates()
     return {
         "targets": tuple(map(str, task.targets)),

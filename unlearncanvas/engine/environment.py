@@ -1,4 +1,4 @@
-"""What else the digits of a run may depend on."""
+"""Hardware and library versions that the digits of a run may depend on."""
 
 import platform
 from importlib.metadata import version
@@ -9,7 +9,7 @@ PACKAGES = ("unlearncanvas", "torch", "diffusers", "transformers", "torchmetrics
 
 
 def environment(device: torch.device) -> dict[str, str]:
-    """Return what else the digits may depend on."""
+    """Return hardware and library versions that the digits may depend on."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""What the engine knows of an evaluation: its jobs, and how they are scored and shown.
+"""The interface of an evaluation: its jobs, their scores, tables and figures.
 
 An evaluation is one folder below ``unlearncanvas.evaluations`` (or outside of this package) and one
 protocol file, whose ``kind`` names it. Running, resuming, shards, Ray, progress, tracking, results,
@@ -40,10 +40,10 @@ class Evaluation(ABC):
         device: Where to run.
         out: Root of the run folders.
         keep_images: Write every image as a file.
-        artifacts: What becomes of erased weights: kept whole, kept in half precision, or dropped
-            when everything is drawn with them.
-        skip_base_check: Go on with a base model that the detectors do not recognize.
-        sources: Where the user keeps what the package does not ship.
+        artifacts: Storage of erased weights: full precision, half precision, or deleted when all
+            images are drawn.
+        skip_base_check: Accept a base model whose images the detectors do not recognize.
+        sources: Places of files that the package does not ship.
         config: Options that the run was started with, for replays; plain data.
     """
 
@@ -90,7 +90,7 @@ class Evaluation(ABC):
 
     @abstractmethod
     def score(self, job: Job, scoring: "Scoring") -> Scored:
-        """Return the scores of a job; its images and those of other jobs are ``scoring``'s."""
+        """Return the scores of a job; ``scoring`` reads its images and those of other jobs."""
 
     def needed_for(self, job: Job) -> Sequence[Job]:
         """Return the jobs of other labels that a tested job rests on; a bundle holds their rows.
@@ -101,7 +101,7 @@ class Evaluation(ABC):
         return ()
 
     def real_vs_real(self, scoring: "Scoring") -> dict[str, Score]:
-        """Return the metrics of real images against other real images: what no eraser can beat."""
+        """Return the metrics of real images against other real images: the best possible values."""
         return {}
 
     def means(self, rows: Sequence[Row]) -> tuple[MeanRow, ...]:
@@ -109,15 +109,15 @@ class Evaluation(ABC):
         return ()
 
     def notes(self, rows: Sequence[Row], scoring: "Scoring") -> dict[str, dict[str, Any]]:
-        """Return what else is to be said of a group, by its text: plain data."""
+        """Return notes on each group, by its text: plain data."""
         return {}
 
     @abstractmethod
     def tables(self, results: Results) -> Sequence[Table]:
-        """Return the tables that a run ends with."""
+        """Return the tables of a run."""
 
     def figures(self, rows: Sequence[Row], scoring: "Scoring") -> Sequence[Figure]:
-        """Write the pictures that a run ends with into its folder; return them."""
+        """Write the figures of a run into its folder; return them."""
         return ()
 
     @property
@@ -140,4 +140,4 @@ class Evaluation(ABC):
 
     @abstractmethod
     def run_folder(self) -> Path:
-        """Return where tables, figures and ``results.json`` go."""
+        """Return the folder of tables, figures and ``results.json``."""

@@ -1,4 +1,4 @@
-"""What is drawn with a model: prompts of cells at seeds, in chunks."""
+"""Image sets: prompts of cells at seeds, drawn in chunks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A job of an evaluation, what it scores, and what a run shows of it."""
+"""Jobs of an evaluation, their scores, and the figures of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ Role = Literal["baseline", "tested"]
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One model that is drawn with and scored once: one row of the results.
+    """One model with its image sets: one row of the results.
 
-    Jobs of one recipe share its artifact, and what they draw alike is drawn once.
+    Jobs of one recipe share its artifact, and equal image sets are drawn once.
 
     Attributes:
         label: Name of the row in tables.
-        role: ``baseline`` for rows to read others by, ``tested`` for what is measured.
-        group: What it is measured on: ``{"target": "style:Cubism"}``, ``{"attack": "evil-edit"}``.
+        role: ``baseline`` for rows that others are compared with, ``tested`` for measured ones.
+        group: Target, attack or step: ``{"target": "style:Cubism"}``, ``{"attack": "evil-edit"}``.
             Rows of one group are compared in pairs.
         recipe: How the model is made.
-        image_sets: What is drawn with it.
-        is_base: Whether the detectors must recognize what it draws: the base model's job.
+        image_sets: Image sets that the model draws.
+        is_base: Whether the detectors must recognize its images: the base model's job.
     """
 
     label: str
@@ -39,13 +39,13 @@ class Job:
 
 
 class Figure(NamedTuple):
-    """A picture that a run ends with.
+    """A figure of a run, as an image file.
 
     Attributes:
         path: The file.
         name: Its name in trackers and pages, ``heatmap``.
-        label: Row that it shows; None if it shows several.
-        group: Group that it shows; empty if it shows several.
+        label: Label of its row; None if it shows several.
+        group: Its group; empty if it shows several.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class PerImage(NamedTuple):
 
     Attributes:
         values: [n], percent or another unit.
-        cells: What each image was asked to show; cells are the clusters of the test.
+        cells: Cell of each image; cells are the clusters of the test.
         seeds: Its seed.
     """
 
@@ -69,12 +69,12 @@ class PerImage(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """What one job scored.
+    """The scores of one job.
 
     Attributes:
-        scores: By name of the metric.
+        scores: Scores by name of the metric.
         details: Further scores that no table shows, by name.
-        per_image: By name of a score, the values that rows are compared by.
+        per_image: Values of each image by name of the score, for comparisons of rows.
     """
 
     scores: dict[str, Score]

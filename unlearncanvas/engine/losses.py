@@ -19,7 +19,7 @@ class LossCurves:
 
     Attributes:
         on_loss: Called with name, step and value of every ``every``-th loss of a name.
-        every: Steps from one value that is read to the next.
+        every: Steps between two values that are read.
     """
 
     on_loss: Callable[[str, int, float], None]

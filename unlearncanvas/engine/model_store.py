@@ -1,4 +1,4 @@
-"""The models of an evaluation: the base model, loaded once, and what recipes make of it."""
+"""The models of an evaluation: the base model, loaded once, and the models of recipes."""
 
 import copy
 import logging
@@ -47,7 +47,7 @@ class ModelStore:
 
     Attributes:
         load: Returns the base model on the CPU, float32.
-        editing: How steps are applied.
+        editing: Applies steps.
         sampler: Precision and optimizations of the pipeline that draws.
         folder: Returns where the artifact of a recipe's last step is stored.
     """
@@ -83,7 +83,7 @@ class ModelStore:
         return self._digests[folder]
 
     def artifact(self, recipe: Recipe) -> Artifact:
-        """Return the artifact of a recipe's last step; what is missing of the recipe is made.
+        """Return the artifact of a recipe's last step; missing artifacts of the recipe are made.
 
         A second process waits for the first; a damaged or outdated artifact is made again.
         """
@@ -100,7 +100,7 @@ class ModelStore:
             return found or self.make(recipe)
 
     def stored(self, recipe: Recipe) -> Artifact | None:
-        """Return the artifact of a recipe's last step if all of the recipe is stored whole."""
+        """Return a recipe's last artifact if all artifacts of the recipe are complete."""
         if len(recipe.steps) > 1 and self.stored(recipe.before) is None:
             return None
         try:
@@ -109,10 +109,10 @@ class ModelStore:
             return None
 
     def recorded(self, recipe: Recipe) -> Artifact | None:
-        """Return what made the artifact of a recipe's last step, if it is whole or was dropped.
+        """Return the provenance of a recipe's last artifact, whose tensors may be deleted.
 
-        Tensors are dropped when everything was drawn with them, and only where no other recipe
-        goes on from there.
+        Tensors are deleted when all their images are drawn, and only where no other recipe builds
+        on them.
         """
         if (self.folder(recipe) / "erased.safetensors").exists():
             return self.stored(recipe)
@@ -158,7 +158,7 @@ class ModelStore:
         return copy.deepcopy(self.base).to(self.editing.device)
 
     def _read(self, recipe: Recipe) -> Artifact | None:
-        """The stored artifact if it is what is asked for; ValueError if it is damaged."""
+        """The stored artifact if its key is the recipe's; ValueError if it is damaged."""
         folder = self.folder(recipe)
         if not json_path(folder).exists():
             return None
@@ -181,7 +181,7 @@ class ModelStore:
         return found
 
     def make(self, recipe: Recipe) -> Artifact:
-        """Apply the last step to the model before it, and store what changed."""
+        """Apply the last step to the model before it, and store the changed tensors."""
         model_digest = self.model_digest(recipe.before)
         edited, step = self._on(recipe.before), recipe.last
         try:

@@ -1,4 +1,4 @@
-"""Options of a run to what every evaluation needs: sampler, device, erasers, places."""
+"""Resolve options of a run that every evaluation has: sampler, device, erasers, sources."""
 
 import logging
 import os
@@ -53,7 +53,7 @@ def common_fields(config: RunConfig, grid: Grid, *, tier: str) -> dict[str, Any]
 
 
 def refuse(config: RunConfig, names: Collection[str], reason: str) -> None:
-    """Refuse options that an evaluation does not have.
+    """Raise OptionError for options that an evaluation does not have.
 
     Raises:
         OptionError: If one of them is not at its default.
@@ -64,12 +64,12 @@ def refuse(config: RunConfig, names: Collection[str], reason: str) -> None:
 
 
 def sources_of(config: RunConfig) -> Sources:
-    """Return where the user keeps what the package does not ship."""
+    """Return the places of files that the package does not ship."""
     return Sources(detectors=config.detectors, dataset=config.dataset, inception=config.inception)
 
 
 def resolved(config: RunConfig, sampler: Sampler, *, tier: str) -> RunConfig:
-    """Return what is stored of the options: what the machine decided is filled in."""
+    """Return the options as results store them, with ``auto`` replaced by its value."""
     found: dict[str, object] = {"tier": tier, "dtype": sampler.dtype}
     if config.batch_size == "auto":
         found["batch_size"] = sampler.batch_size
@@ -104,7 +104,7 @@ def load_erasers(
 
 
 def drawing_of(config: RunConfig, rules: G) -> G:
-    """Return the protocol that draws as a run does; ``auto`` is found out by drawing.
+    """Return the protocol with the sampler of a run; ``auto`` is measured by drawing.
 
     Raises:
         ValueError: If the machine cannot do so.
@@ -126,10 +126,10 @@ def drawing_as_asked(
     batch_size: int | None,
     optimizations: Sequence[str] = (),
 ) -> G:
-    """Return the protocol that draws as asked for, in a precision that can be had.
+    """Return the protocol with the sampler that the options give, in a supported precision.
 
     Raises:
-        ValueError: If an optimization is not known, or cannot be had here.
+        ValueError: If an optimization is unknown or unavailable on this machine.
     """
     chosen = runnable_dtype(rules.sampler.dtype, device) if dtype is None else dtype
     changes: dict[str, object] = {"dtype": choose("dtype", chosen, get_args(DType))}
@@ -158,7 +158,7 @@ def checked_optimizations(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def fitting_batch_size(rules: Grid, model: str, device: "torch.device") -> int:
-    """Return the images that a GPU can draw together, found out by drawing.
+    """Return the largest batch that a GPU can draw, measured by drawing.
 
     Raises:
         OptionError: If there is no GPU to fill.
@@ -206,7 +206,7 @@ def pick_device(name: str) -> "torch.device":
 
 
 def runnable_dtype(dtype: str, device: "torch.device") -> str:
-    """Return a precision that the device computes in: a processor has no float16 worth the name.
+    """Return a precision that the device supports: on a CPU bfloat16 or float32.
 
     Another precision is another protocol digest, and in every record.
     """

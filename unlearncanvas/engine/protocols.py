@@ -52,11 +52,11 @@ class EvaluationProtocol(Frozen, ABC):
 
     @abstractmethod
     def amount(self, tier: str) -> str:
-        """Return what a tier draws for one eraser, as ``ls protocols`` prints it."""
+        """Return the work of a tier for one eraser, as ``ls protocols`` prints it."""
 
     @abstractmethod
     def entries(self) -> Sequence[tuple[str, Sequence[str]]]:
-        """Return what ``--targets`` takes, each with the lines that ``ls targets`` prints."""
+        """Return the values of ``--targets``, each with the lines that ``ls targets`` prints."""
 
 
 def kind_of(name: str) -> str:
@@ -95,7 +95,7 @@ def protocol_class(kind: str) -> type[EvaluationProtocol]:
 
 
 def load_any(name: str) -> EvaluationProtocol:
-    """Return a protocol of whatever kind, by name or YAML path.
+    """Return a protocol of any kind, by name or YAML path.
 
     Raises:
         ValueError: If it is unknown or breaks a rule, in one line.
@@ -114,7 +114,7 @@ def read_protocol(cls: type[P], name: str) -> P:
     kind = _kind_in(rules)
     if "kind" not in rules:
         logging.getLogger(__name__).warning(
-            "%s has no kind and is read as 'kind: %s'; write that line, 0.8 asks for it", path, kind
+            "%s has no kind and is read as 'kind: %s'; add that line, 0.8 requires it", path, kind
         )
     if protocol_class(kind) is not cls:
         raise ValueError(
@@ -146,13 +146,13 @@ def _kind_in(rules: Mapping[str, Any]) -> Any:
 
 
 def _rules(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The rules, with what they do not say from their ``base``; the sampler key by key."""
+    """The rules, completed by those of their ``base``; the sampler key by key."""
     rules = with_new_keys(read_yaml(path))
     if "base" not in rules:
         return rules
     base_path = find_config("protocols", str(rules["base"])).resolve()
     if base_path in above:
-        raise ValueError(f"{base_path} is a base of itself")
+        raise ValueError(f"{base_path} is its own base")
     base = _rules(base_path, (*above, base_path))
     merged = base | rules
     if isinstance(base.get("sampler"), dict) and isinstance(merged["sampler"], dict):

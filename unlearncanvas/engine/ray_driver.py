@@ -65,7 +65,7 @@ class Driver:
     """One run of an evaluation's missing work on a cluster.
 
     Attributes:
-        runner: Open here, too: it knows what is missing, and scores in the end.
+        runner: The driver's own: it knows what is missing, and scores in the end.
         address: The cluster's; ``local`` starts one on this machine, ``auto`` finds a running one.
         on_chunk: Called with what came back, after it was written.
         scratch: Folder, in a node's folder for temporary files, of what this run's workers keep.
@@ -77,7 +77,7 @@ class Driver:
     scratch: str = field(default_factory=lambda: f"unlearncanvas-{uuid4().hex}")
 
     def run(self) -> list[str]:
-        """Do what is missing; return a line for every task that was given up.
+        """Run the missing work; return a line for every task that was given up.
 
         Raises:
             ValueError: If Ray is not installed, or the cluster does not answer.
@@ -115,7 +115,7 @@ class Driver:
 
 
 class _Drive:
-    """The state of one run: what is submitted, what was tried, which models are there."""
+    """The state of one run: submitted tasks, attempts, finished models."""
 
     def __init__(self, driver: Driver, ray: ModuleType) -> None:
         self._driver, self._runner, self._ray = driver, driver.runner, ray
@@ -133,7 +133,7 @@ class _Drive:
         self._given_up: list[str] = []
 
     def run(self) -> list[str]:
-        """Submit what can be done, take what comes back, go on from there."""
+        """Submit tasks that are ready; write their files and submit what depends on them."""
         self._draw_missing("base", Recipe(base=self._runner.evaluation.model))
         for folder, recipe in self._models.items():
             if len(recipe.steps) == 1:
@@ -151,14 +151,14 @@ class _Drive:
         return self._given_up
 
     def _begin(self, folder: str, recipe: Recipe) -> None:
-        """Have a model made, or go on from it if it is there."""
+        """Submit the edit of a model, or its dependents if it is stored."""
         if self._runner.found(recipe, self._of(folder), builds=bool(self._children(folder))):
             self._go_on(folder, recipe)
         else:
             self._submit(Work(folder, None))
 
     def _go_on(self, folder: str, recipe: Recipe) -> None:
-        """A model is there: draw with it, and begin the models that build on it."""
+        """Submit the chunks of a stored model and the models that build on it."""
         self._draw_missing(folder, recipe)
         for child, extended in self._children(folder).items():
             self._begin(child, extended)
@@ -193,7 +193,7 @@ class _Drive:
         return found
 
     def _take(self, work: Work, files: Files) -> None:
-        """Write what came back, and go on from it."""
+        """Write the files of a task and submit what depends on it."""
         root = self._runner.evaluation.root
         if work.chunk is not None:
             task = self._tasks[work.chunk]

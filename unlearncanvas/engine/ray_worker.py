@@ -1,4 +1,4 @@
-"""What a Ray worker does: one edit, or one chunk, with the artifacts that came with the task."""
+"""Tasks of a Ray worker: one edit or one chunk, with the artifacts that it depends on."""
 
 import os
 import pickle
@@ -68,7 +68,7 @@ def chunk_of_task(sent: bytes, place: int, *artifacts: Files) -> Files:
 
 
 def remove_scratch(scratch: str) -> None:
-    """Remove what workers kept on this node."""
+    """Remove the workers' files on this node."""
     shutil.rmtree(Path(tempfile.gettempdir(), scratch), ignore_errors=True)
 
 
@@ -91,7 +91,7 @@ def _put(runner: Runner, recipe: Recipe, artifacts: Sequence[Files]) -> None:
 
 
 def _remove(runner: Runner, recipe: Recipe) -> None:
-    """Remove what was kept of a recipe: a worker keeps the models of its task, and no others."""
+    """Remove the artifacts of a recipe: a worker keeps the models of its task, and no others."""
     for link in recipe.links():
         folder = runner.evaluation.root / runner.evaluation.folder_of(link)
         shutil.rmtree(folder, ignore_errors=True)

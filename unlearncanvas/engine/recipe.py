@@ -1,4 +1,4 @@
-"""How a model is made: a base model, and the edits that follow one another on it."""
+"""Recipes: a base model and a sequence of edits."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class Step:
     """One edit of a pipeline: an erasure, an injected backdoor, a fine-tune.
 
     Attributes:
-        method: What edits.
-        task: What it is asked.
+        method: The eraser or attack.
+        task: Its task.
         name: Folder of its artifact among those of the method, ``style-Mosaic-seed0``.
     """
 
@@ -28,11 +28,11 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Which model is drawn with.
+    """How a model is made from a base model.
 
     ``()`` is the base model, ``(erase,)`` one erasure, ``(inject, erase)`` the removal of a
-    backdoor, ``(erase_1, .., erase_k)`` a sequence. Recipes that begin alike share the artifacts of
-    what they share.
+    backdoor, ``(erase_1, .., erase_k)`` a sequence. Recipes share the artifacts of
+    the steps that they have in common.
 
     Attributes:
         base: The base model.
@@ -65,8 +65,8 @@ class Recipe:
         """Return the relative folder of the last edit's artifact, ``esd-1a2b3c4d/style-Cat-seed0``.
 
         Args:
-            context: Plain data that names what else the artifact depends on; another context is
-                another folder.
+            context: Plain data, what the artifact depends on besides; another context is another
+                folder.
         """
         if not self.steps:
             return "base"

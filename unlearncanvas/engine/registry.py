@@ -1,4 +1,4 @@
-"""Evaluations by the ``kind`` of a protocol: a folder is the registry."""
+"""Find an evaluation by the ``kind`` of a protocol; the folder is the registry."""
 
 from importlib import import_module
 from types import ModuleType
@@ -11,7 +11,7 @@ from unlearncanvas.results.schema import Results
 
 
 def evaluation_of(config: RunConfig) -> Evaluation:
-    """Return the evaluation that the options of a run ask for.
+    """Return the evaluation that the options of a run specify.
 
     Raises:
         ValueError: One line, for the first option that cannot be.
@@ -21,7 +21,7 @@ def evaluation_of(config: RunConfig) -> Evaluation:
 
 
 def tables_of(results: Results) -> list[Table]:
-    """Return the tables of a run, as its evaluation lays them out.
+    """Return the tables of a run, made by its evaluation.
 
     Raises:
         ValueError: If the evaluation is not installed here.

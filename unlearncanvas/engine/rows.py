@@ -1,4 +1,4 @@
-"""Rows of results: what a job scored, beside what it cost; and rows compared in pairs."""
+"""Rows of results: scores and cost of a job; paired comparisons of rows."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,11 +24,11 @@ def row_of(
     """Return the row of a job.
 
     Args:
-        job: What was measured.
+        job: The job.
         scored: Its scores.
         metadata: Of its chunks.
-        artifact: What made the last step of its model; None for the base model.
-        folder: Where that is, relative to the results.
+        artifact: Provenance of the last step of its model; None for the base model.
+        folder: Folder of the artifact, relative to the results.
         chunks: Files of its chunks, likewise.
     """
     steps = job.recipe.steps
@@ -58,7 +58,7 @@ def relative(path: Path, start: Path) -> str:
 
 
 def compared(values: Sequence[tuple[Row, Mapping[str, PerImage]]]) -> Iterator[Comparison]:
-    """Yield how every two rows of a group differ on the same images, score by score.
+    """Yield the differences of every two rows of a group on the same images, score by score.
 
     Args:
         values: Rows of one group or several, each with the values that it is compared by.

@@ -1,4 +1,4 @@
-"""What an evaluation scores with: drawn images, features of real ones, digests of models."""
+"""Inputs of scores: drawn images, features of real images, digests of models."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class DrawnSet:
-    """An image set as one model drew it.
+    """The images of one model for an image set.
 
     Attributes:
         units: Its chunks, all whole.
@@ -55,13 +55,13 @@ Drawn = Mapping[str, DrawnSet]
 
 @dataclass(kw_only=True)
 class Scoring:
-    """What is there to score with. Images of the base model's jobs are kept, others read again.
+    """Inputs of scores. Images of the base model's jobs are cached, others are read every time.
 
     Attributes:
-        reference: Features of real images; None where the dataset is not there.
+        reference: Features of real images; None without the dataset.
         device: For metrics that are networks.
-        find: Returns what was drawn for a job.
-        artifact: Returns what made a recipe's last step.
+        find: Returns the images of a job.
+        artifact: Returns the provenance of a recipe's last step.
         model_digest: Returns the digest of a recipe's tensors.
     """
 
@@ -75,7 +75,7 @@ class Scoring:
     _once: dict[str, Any] = field(default_factory=dict)
 
     def drawn(self, job: Job) -> Drawn:
-        """Return what was drawn for a job."""
+        """Return the images of a job."""
         if job.is_base:
             return {name: self._kept(found) for name, found in self.find(job).items()}
         if self._last is None or self._last[0] is not job:
@@ -87,7 +87,7 @@ class Scoring:
         return self._base.setdefault(key, drawn)
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """Return what ``compute`` returned when it was called for a key first."""
+        """Return the cached value of a key; ``compute`` is called once for each."""
         if key not in self._once:
             self._once[key] = compute()
         found: T = self._once[key]

@@ -1,4 +1,4 @@
-"""Which part of the work a process does: ``--shard``, or its rank under a launcher."""
+"""Shards: the part of the work of a process, by ``--shard`` or by its rank under a launcher."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class Shard:
             )
 
     def of(self, items: Sequence[T]) -> Sequence[T]:
-        """Return this part: neighbours stay together, so that few parts need one artifact."""
+        """Return this shard, a contiguous range, so that few shards need the same artifact."""
         first, last = (len(items) * (self.index + step) // self.count for step in (0, 1))
         return items[first:last]
 
@@ -46,7 +46,7 @@ class Shard:
 
     @classmethod
     def of_launcher(cls, variables: Mapping[str, str] = os.environ) -> "Shard":
-        """Return the part of a process of ``accelerate launch`` or torchrun; else everything.
+        """Return the shard of a process of ``accelerate launch`` or torchrun; else the whole.
 
         No process group is made: the processes meet in the run folder only.
         """

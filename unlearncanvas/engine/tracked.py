@@ -48,7 +48,7 @@ def _run(evaluation: Evaluation, job: Job) -> TrackedRun:
 
 
 def summaries_of(evaluation: Evaluation, results: Results) -> dict[str, RunSummary]:
-    """Return what every run ended with, by label: its own pictures, and those of all rows."""
+    """Return the summary of every run, by label: its own figures, and those of all rows."""
     folder = evaluation.run_folder()
     return {
         label: RunSummary(

@@ -1,4 +1,4 @@
-"""What a tracker gets of a run, whatever the evaluation: its config, its scores, its files."""
+"""The data of a run for trackers, the same for every evaluation: config, scores, files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

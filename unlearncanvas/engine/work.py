@@ -1,4 +1,4 @@
-"""The work of an evaluation, chunk by chunk, before any model is there."""
+"""The work of an evaluation, chunk by chunk, before any model is made."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ class DrawTask:
     """One chunk to draw: the unit of work, of resume and of shards.
 
     Attributes:
-        label: Row that it is drawn for first.
-        what: What that row is measured on.
+        label: Label of the first row that needs it.
+        what: Group of that row, as text.
         recipe: The model.
         folder: Relative folder of its artifact.
         image_set: What is drawn.
-        seeds: The chunk's part of it.
+        seeds: Seeds of the chunk.
     """
 
     label: str
@@ -33,7 +33,7 @@ class DrawTask:
 
     @cached_property
     def key(self) -> str:
-        """The same for chunks that are the same, whatever row they are drawn for."""
+        """Key that equal chunks of several rows share."""
         image_set = self.image_set
         return digest_json([self.folder, image_set.name, image_set.identity(self.seeds)])
 
