@@ -119,7 +119,7 @@ def test_files_that_are_missing_wrong_or_cut(protocol, weights, monkeypatch):
     style.write_bytes(whole[: len(whole) // 2])
     refused("style50.pth is truncated or damaged, download it again")
     style.write_bytes(obj.read_bytes())
-    refused("tells 20 names apart, expected 51; is it the other classifier")
+    refused("has 20 outputs, expected 51; is it the other classifier")
     torch.save({"model_state_dict": {"head.weight": torch.zeros(51, 64)}}, style)
     refused("does not hold a test_vit")
     style.unlink()

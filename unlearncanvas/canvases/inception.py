@@ -1,4 +1,4 @@
-"""Inception features for FID and KID, by two recipes that give different numbers.
+"""Inception features for FID and KID; the two implementations give different numbers.
 
     inception_clean        clean-fid "clean": every image resized to 299 pixels by PIL, bicubic,
                            channel by channel in float; the Inception of the original FID code
@@ -35,7 +35,7 @@ WIDTH = 2048
 
 
 class Inception(Extractor):
-    """What the recipes share: a weights file, one image after the other resized."""
+    """The base class: loads a weights file, resizes images one by one."""
 
     file: str
     url: str
@@ -126,7 +126,7 @@ def load_extractor(name: str, device: torch.device, folder: str | None) -> Extra
     """Return an extractor; its weights are in the user's folder or torch's, or are downloaded.
 
     Raises:
-        ValueError: If they cannot be had; the message says what to get and where to put it.
+        ValueError: If they cannot be loaded; the message names the file and its folder.
     """
     recipe = EXTRACTORS[name]
     place = Path(torch.hub.get_dir()) / "checkpoints" if folder is None else Path(folder)

@@ -1,1 +1,1 @@
-"""The embedded default: a style x object world that we paint, and a Stable Diffusion for it."""
+"""The mini canvas: a painted style x object grid and a small Stable Diffusion trained on it."""

@@ -16,7 +16,7 @@ from unlearncanvas.canvases.mini.styles import STYLES
 
 
 class Painted(NamedTuple):
-    """Painted images and what they are."""
+    """Painted images with their labels."""
 
     images: UInt8[Tensor, "n 3 h w"]
     styles: Int[Tensor, " n"]
@@ -37,7 +37,7 @@ def painted(num_per_cell: int, *, split: str, cache_dir: Path | None = None) -> 
     Args:
         num_per_cell: Images a cell, from the start of the split.
         split: One of :data:`.painter.SPLITS`.
-        cache_dir: Keep the painted images there between calls; None paints anew.
+        cache_dir: Keep the painted images there between calls; None paints them every time.
     """
     cells = [(style, obj) for style in range(len(STYLES)) for obj in range(len(OBJECTS))]
     path = None if cache_dir is None else cache_dir / f"{split}-{num_per_cell}.npy"

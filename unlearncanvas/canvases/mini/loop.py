@@ -1,4 +1,4 @@
-"""A training loop that survives a kill: seeded per step, checkpointed every two minutes."""
+"""A resumable training loop: seeded per step, checkpointed every two minutes."""
 
 import time
 from collections.abc import Callable
@@ -18,13 +18,13 @@ CHECKPOINT_EVERY_S = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class Loop:
-    """What to train, for how long, and where its checkpoint lies.
+    """A training run and its checkpoint.
 
     Attributes:
         name: Shown on the bar; also the file name.
-        steps: Optimiser steps in all.
+        steps: Optimizer steps in all.
         work_dir: Folder of the checkpoints.
-        parts: Everything with a ``state_dict`` that a resumed run needs.
+        parts: Objects with a ``state_dict`` that a resumed run needs.
         seed: With the number of the step, seeds the generator of that step.
     """
 

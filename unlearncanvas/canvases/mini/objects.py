@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from unlearncanvas.canvases.mini.scene import Colour, Shape, box, ellipse, polygon, turned
+from unlearncanvas.canvases.mini.scene import Color, Shape, box, ellipse, polygon, turned
 
 Rng = np.random.Generator
 
 
-def tint(rng: Rng, hue: float, spread: float, saturation: float, value: float) -> Colour:
-    """Return a colour near ``hue`` (degrees), as RGB in [0, 255]."""
+def tint(rng: Rng, hue: float, spread: float, saturation: float, value: float) -> Color:
+    """Return a color near ``hue`` (degrees), as RGB in [0, 255]."""
     red, green, blue = colorsys.hsv_to_rgb(
         ((hue + rng.uniform(-spread, spread)) % 360) / 360,
         float(np.clip(saturation + rng.uniform(-0.1, 0.1), 0, 1)),
@@ -99,10 +99,10 @@ def _flower(rng: Rng) -> list[Shape]:
     petal, heart = tint(rng, 330, 40, 0.6, 0.92), tint(rng, 48, 8, 0.85, 0.9)
     stem = tint(rng, 115, 15, 0.7, 0.5)
     num_petals, turn = int(rng.integers(5, 8)), rng.uniform(0, 60)
-    centre = (0.0, -0.4)
+    center = (0.0, -0.4)
     petals = [
         Shape(
-            turned(ellipse(0.38, -0.4, 0.3, 0.19), 360 * k / num_petals + turn, about=centre),
+            turned(ellipse(0.38, -0.4, 0.3, 0.19), 360 * k / num_petals + turn, about=center),
             petal,
         )
         for k in range(num_petals)
@@ -112,7 +112,7 @@ def _flower(rng: Rng) -> list[Shape]:
         Shape(turned(ellipse(0.32, 0.55, 0.32, 0.13), 25, about=(0, 0.6)), stem),
         Shape(turned(ellipse(-0.32, 0.65, 0.32, 0.13), -25, about=(0, 0.7)), stem),
         *petals,
-        Shape(ellipse(*centre, 0.2, 0.2), heart),
+        Shape(ellipse(*center, 0.2, 0.2), heart),
     ]
 
 

@@ -1,7 +1,7 @@
-"""The data of the mini canvas: paint any (style, object, index), the same way every time.
+"""The data of the mini canvas: paint any (style, object, index), deterministically.
 
-The same index in two styles is the same drawing. Splits are ranges of the index, so that nothing
-that is reported was trained on: see :data:`SPLITS`.
+The same index in two styles is the same drawing. Splits are ranges of the index, so that no
+reported image was trained on: see :data:`SPLITS`.
 """
 
 import zlib
@@ -51,7 +51,7 @@ def caption(style: str | None, obj: str | None) -> str:
 
 
 def draw(obj: str, index: int) -> Scene:
-    """Return the drawing of an object: colours, place, size, tilt and pose from the index alone.
+    """Return the drawing of an object: colors, place, size, tilt and pose from the index alone.
 
     Raises:
         ValueError: If the object is not one of :data:`OBJECTS`.

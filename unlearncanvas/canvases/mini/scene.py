@@ -1,7 +1,7 @@
-"""A drawing before it has a style: coloured polygons on a ground, in a square of side 2.
+"""A drawing before it has a style: colored polygons on a ground, in a square of side 2.
 
 Objects (:mod:`.objects`) make the polygons, styles (:mod:`.styles`) render them. Coordinates are in
-units of half the object's size, x to the right, y down, origin at the object's centre.
+units of half the object's size, x to the right, y down, origin at the object's center.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 SIDE = 128
 """Pixels a side at which styles render; the painter reduces the result to half."""
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 Points = Float[np.ndarray, "point 2"]
 Picture = UInt8[np.ndarray, "h w 3"]
 
@@ -23,23 +23,23 @@ class Shape(NamedTuple):
     """One filled polygon."""
 
     points: Points
-    fill: Colour
+    fill: Color
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """What is in the picture, the same in every style.
+    """The content of a picture, the same in every style.
 
     Attributes:
         shapes: Polygons in pixels of the ``SIDE`` x ``SIDE`` picture, back to front.
-        sky: Colour behind the object.
-        ground: Colour of the strip under the horizon.
+        sky: Color behind the object.
+        ground: Color of the strip under the horizon.
         horizon: Height of the horizon in pixels from the top.
     """
 
     shapes: tuple[Shape, ...]
-    sky: Colour
-    ground: Colour
+    sky: Color
+    ground: Color
     horizon: int
 
     def flat(self) -> Image.Image:
@@ -90,7 +90,7 @@ def ellipse(
 
 
 def turned(points: Points, degrees: float, *, about: tuple[float, float] = (0.0, 0.0)) -> Points:
-    """Return the points turned clockwise on the screen about a centre."""
+    """Return the points turned clockwise on the screen about a center."""
     angle = np.deg2rad(degrees)
     matrix = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     return (points - np.array(about)) @ matrix + np.array(about)

@@ -54,10 +54,10 @@ def _displaced(image: np.ndarray, rng: Rng, cells: int, scale: float) -> np.ndar
     return image[row, column]
 
 
-def _paper(rng: Rng, colour: tuple[int, int, int], grain: float) -> np.ndarray:
+def _paper(rng: Rng, color: tuple[int, int, int], grain: float) -> np.ndarray:
     """A sheet with grain, float [SIDE, SIDE, 3]."""
     grains = rng.normal(scale=grain, size=(SIDE, SIDE, 1)).astype(np.float32)
-    return np.array(colour, dtype=np.float32) + grains
+    return np.array(color, dtype=np.float32) + grains
 
 
 def photo(scene: Scene, rng: Rng) -> Picture:
@@ -89,7 +89,7 @@ def watercolor(scene: Scene, rng: Rng) -> Picture:
 
 
 def pointillism(scene: Scene, rng: Rng) -> Picture:
-    """Round dots of nearly pure colour, scattered, on cream."""
+    """Round dots of nearly pure color, scattered, on cream."""
     flat = np.asarray(scene.flat(), dtype=np.float32)
     image = Image.new("RGB", (SIDE, SIDE), (240, 232, 212))
     pen = ImageDraw.Draw(image)
@@ -98,22 +98,22 @@ def pointillism(scene: Scene, rng: Rng) -> Picture:
     crossings = np.stack(np.meshgrid(start, start), axis=-1).reshape(-1, 2)
     places = crossings + rng.uniform(-2.2, 2.2, size=crossings.shape)
     inside = places.clip(0, SIDE - 1).astype(np.intp)
-    colours = flat[inside[:, 1], inside[:, 0]] + rng.normal(scale=26, size=(len(places), 3))
+    colors = flat[inside[:, 1], inside[:, 0]] + rng.normal(scale=26, size=(len(places), 3))
     radii = rng.uniform(2.2, 3.3, size=len(places))
-    for (x, y), radius, colour in zip(places, radii, _bytes(colours), strict=True):
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=tuple(colour.tolist()))
+    for (x, y), radius, color in zip(places, radii, _bytes(colors), strict=True):
+        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=tuple(color.tolist()))
     return np.asarray(image)
 
 
 def mosaic(scene: Scene, rng: Rng) -> Picture:
-    """Square tiles of one colour each, slightly uneven, with light grout."""
+    """Square tiles of one color each, slightly uneven, with light grout."""
     tile = 8
     side = SIDE // tile
     small = scene.flat().resize((side, side), Image.Resampling.BOX)
-    colours: Floats = np.asarray(small, dtype=np.float32) + rng.normal(
+    colors: Floats = np.asarray(small, dtype=np.float32) + rng.normal(
         scale=12, size=(side, side, 1)
     )
-    picture = colours.repeat(tile, axis=0).repeat(tile, axis=1)
+    picture = colors.repeat(tile, axis=0).repeat(tile, axis=1)
     rows, columns = _grid()
     grout = (rows % tile < 1) | (columns % tile < 1)
     picture[grout] = (232, 228, 220)
@@ -174,7 +174,7 @@ def woodcut(scene: Scene, rng: Rng) -> Picture:
 
 
 def stained_glass(scene: Scene, rng: Rng) -> Picture:
-    """Panes of saturated colour between black lead."""
+    """Panes of saturated color between black lead."""
     flat = np.asarray(scene.flat(), dtype=np.float32)
     seeds = rng.uniform(0, SIDE, size=(34, 2))
     rows, columns = _grid()
@@ -184,16 +184,16 @@ def stained_glass(scene: Scene, rng: Rng) -> Picture:
     inside = np.asarray(scene.silhouette()) > 0
     lead = (np.roll(pane, 2, axis=0) != pane) | (np.roll(pane, 2, axis=1) != pane)
     lead = (lead & ~inside) | (np.asarray(scene.outlines(4)) > 127)
-    grey = flat.mean(axis=-1, keepdims=True)
+    gray = flat.mean(axis=-1, keepdims=True)
     tone = rng.normal(scale=34, size=(34, 3)).astype(np.float32)[pane]
-    glass = grey + 1.7 * (flat - grey) + tone * np.where(inside[..., None], 0.45, 1.1)
+    glass = gray + 1.7 * (flat - gray) + tone * np.where(inside[..., None], 0.45, 1.1)
     rows, columns = _grid()
     glow = 1.2 - 0.5 * np.hypot(rows / SIDE - 0.5, columns / SIDE - 0.5)
     return _bytes(np.where(lead[..., None], 12, glass * glow[..., None]))
 
 
 def pop_art(scene: Scene, rng: Rng) -> Picture:
-    """Loud flat colours, a dotted ground, a thick black outline."""
+    """Loud flat colors, a dotted ground, a thick black outline."""
     rows, columns = _grid()
     loud = [(255, 222, 0), (255, 60, 120), (0, 180, 255), (120, 220, 40)]
     ground, dots = rng.permutation(loud)[:2]
@@ -222,7 +222,7 @@ def crayon(scene: Scene, rng: Rng) -> Picture:
 
 
 def thermal(scene: Scene, rng: Rng) -> Picture:
-    """A heat camera: the object hot on a cold ground, in false colours."""
+    """A heat camera: the object hot on a cold ground, in false colors."""
     inside = scene.silhouette().filter(ImageFilter.GaussianBlur(3))
     shade = scene.flat().convert("L").filter(ImageFilter.GaussianBlur(1.5))
     heat = np.asarray(inside, dtype=np.float32) / 255

@@ -1,10 +1,10 @@
-"""Make the weights of the mini canvas again, from nothing.
+"""Train the weights of the mini canvas from scratch.
 
     python -m unlearncanvas.canvases.mini.train
 
 Paints 36,000 images, trains a perceptual network, the autoencoder, two pairs of detectors and the
 denoiser, writes fp16 safetensors, and prints the gates. About two and a half hours on two CPU
-cores, minutes on a GPU. Stop it whenever you like: the same command goes on.
+cores, minutes on a GPU. The same command resumes an interrupted training.
 """
 
 from pathlib import Path

@@ -2,7 +2,7 @@
 
     loss = |x - y| + |dx - dy| + 0.5 * mean over stages |phi(x) - phi(y)| + 1e-6 KL
 
-where y is the reconstruction, d the differences of neighbouring pixels, and phi the unit-normalised
+where y is the reconstruction, d the differences of neighboring pixels, and phi the unit-normalized
 stages of a small classifier of the 144 cells that is not one of the detectors.
 """
 
@@ -27,7 +27,7 @@ KL_WEIGHT = 1e-6
 
 
 def stages(network: Any, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
-    """Return the unit-normalised features after the stem and after each of two residual stages."""
+    """Return the unit-normalized features after the stem and after each of two residual stages."""
     features = []
     hidden = network.act1(network.bn1(network.conv1(images)))
     features.append(hidden)
@@ -38,7 +38,7 @@ def stages(network: Any, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
 
 
 def differences(images: Float[Tensor, "b 3 h w"]) -> tuple[Tensor, Tensor]:
-    """Return the differences of neighbouring pixels, across and down."""
+    """Return the differences of neighboring pixels, across and down."""
     return images[..., 1:] - images[..., :-1], images[..., 1:, :] - images[..., :-1, :]
 
 

@@ -20,8 +20,8 @@ def augment(
 ) -> Float[Tensor, "b 3 h w"]:
     """Blur, add noise, shift and change contrast, each image by its own amount.
 
-    So that a detector reads style and object from what a generated image has too, and not from the
-    last bit of a painted one.
+    So that a detector reads style and object from features that generated images have too, and not
+    from the last bit of painted ones.
     """
     size = len(images)
 

@@ -1,4 +1,4 @@
-"""Images that someone else drew, by cell and seed: the release's file names, or folders.
+"""Images made elsewhere, by cell and seed: the release's file names, or folders.
 
 - ``Van_Gogh_Cats_seed188.jpg``: flat, as UnlearnCanvas' own scripts write them
 - ``Van_Gogh/Cats/seed188.png``: folders, as ``--keep-images`` writes them
@@ -42,7 +42,7 @@ def find_images(
         seed: A seed of the protocol, for messages.
 
     Raises:
-        ValueError: If an image is missing, there twice, or not of the grid.
+        ValueError: If an image is missing, a duplicate, or not of the grid.
     """
     known = {
         f"{spelt}_{cell.object.replace(' ', '_')}": cell
@@ -78,7 +78,7 @@ def _check_whole(
         more = f" and {len(missing) - SHOWN} more" if len(missing) > SHOWN else ""
         raise ValueError(
             f"{folder}: {len(missing)} of {len(cells)} images of seed {seed} are "
-            f"missing: {names}{more}; a missing image is no answer, so nothing is scored"
+            f"missing: {names}{more}; nothing is scored without them"
         )
 
 

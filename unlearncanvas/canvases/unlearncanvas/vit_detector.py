@@ -1,6 +1,6 @@
 """The classifiers of UnlearnCanvas: ViT-L/16 from timm with 51 styles or 20 objects.
 
-    Resize((224, 224)), bilinear, without regard to the sides' ratio; Normalize(0.5, 0.5)
+    Resize((224, 224)), bilinear, ignoring the aspect ratio; Normalize(0.5, 0.5)
 
 Source: Zhang et al. 2024 (arXiv 2402.11846); OPTML-Group/UnlearnCanvas @ 920cfd1, evaluation. The
 files hold the weights under ``model_state_dict``; the release loads them as pickles, here nothing
@@ -41,7 +41,7 @@ class ViTDetector(Detector):
         self.names = spec.labels
         self.sha256 = digest_file(path)
         self._size, self._device = rules.image_size, device
-        # the release asks for "vit_large_patch16_224.augreg_in21k": weights that it overwrites
+        # the release names "vit_large_patch16_224.augreg_in21k": weights that it overwrites
         model = timm.create_model(
             rules.architecture, num_classes=len(spec.labels), img_size=rules.image_size
         )
@@ -49,7 +49,7 @@ class ViTDetector(Detector):
         found, wanted = tensors.get("head.weight"), model.head.weight
         if found is not None and len(found) != len(wanted):
             raise ValueError(
-                f"{path} tells {len(found)} names apart, expected {len(wanted)}; is it the other "
+                f"{path} has {len(found)} outputs, expected {len(wanted)}; is it the other "
                 "classifier?"
             )
         try:
@@ -81,7 +81,7 @@ def find_weights(rules: ViTDetectors, spec: LabelledFile, folder: str | None) ->
     """Return the weights file, from the user's folder or from the Hub.
 
     Raises:
-        ValueError: If it is not there; the message says where to get it.
+        ValueError: If it is missing; the message says where to get it.
     """
     if folder is not None:
         path = Path(folder).expanduser() / spec.file
