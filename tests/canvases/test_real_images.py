@@ -25,7 +25,7 @@ CELLS = [
 
 
 def picture(cell, index, width=20):
-    """An image whose colour says which it is."""
+    """An image identified by its color."""
     shade = 40 * CELLS.index(cell) + 5 * index
     return Image.new("RGB", (width, 12), (shade, shade, shade))
 

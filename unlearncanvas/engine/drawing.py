@@ -222,7 +222,7 @@ def grid_picture(thumbnails: Mapping[Cell, Image.Image], grid: Grid) -> Image.Im
     """Return thumbnails in a grid of styles x objects; cells without an image are gray."""
     columns = len(grid.objects)
     size = (columns * THUMBNAIL, len(grid.styles) * THUMBNAIL)
-    sheet = Image.new("RGB", size, "lightgrey")
+    sheet = Image.new("RGB", size, "lightgray")
     for index, cell in enumerate(grid.cells()):
         if cell in thumbnails:
             place = (index % columns * THUMBNAIL, index // columns * THUMBNAIL)
