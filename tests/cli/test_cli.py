@@ -124,7 +124,7 @@ def test_dry_run_draws_nothing(tmp_path):
         (
             ("--protocol", "unlearncanvas", "--eraser", "esd"),
             ["800 images: 160,000 UFE to draw them", "about 324,000 UFE to erase",
-             "6 models x 1 seeds:    600 images, UFE a model about 54,000 ± 913",
+             "6 models:    600 images, UFE a model about 54,000 ± 913",
              f"{800 * (2 * (2 * 1024 + 2 * 2048) + 4 * 71 + 400) / 1e6:.1f} MB of predictions",
              f"{8 * 4 * 859_520_964 / 1e9:.1f} GB (UNets of Stable Diffusion 1.5, whole)"],
         ),
@@ -135,7 +135,7 @@ def test_dry_run_draws_nothing(tmp_path):
         ),
         (
             ("--protocol", "backdoor-sd", "--eraser", "skd", "--known-fraction", "0.5"),
-            ["erase   skd                    1 x UFE", "UFE to draw them", "disk: ",
+            ["skd              1 models:", "UFE to draw them", "disk: ",
              f"{2 * 4 * 859_520_964 / 1e9:.1f} GB (UNets of Stable Diffusion 1.5, whole)"],
         ),
     ],

@@ -72,9 +72,9 @@ def test_of_two_runs_that_differ_both_are_shown_whatever_their_age(tmp_path):
     for order in (paths, paths[::-1]):
         for age, path in enumerate(order):
             os.utime(path, (age, age))
-        (board,) = collect([tmp_path]).boards
-        assert sorted(board.entries) == expected
-        assert {entry.eraser for entry in board.entries.values()} == {"none", "noise", "salun"}
-        scores = board.entries[expected[-1]].rows["object"].scores
+        (found,) = collect([tmp_path]).leaderboards
+        assert sorted(found.rows) == expected
+        assert {row.eraser for row in found.rows.values()} == {"none", "noise", "salun"}
+        scores = found.rows[expected[-1]].means["object"].scores
         assert scores["unlearning_accuracy"].value == 1.25
-        assert board.entries["none"].standing == "reference"
+        assert found.rows["none"].status == "reference"

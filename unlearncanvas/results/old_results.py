@@ -164,7 +164,7 @@ def _from_backdoor(old: OldBackdoor, path: Path) -> Results:
         pictures=tuple(
             Picture(path=name, name="sheet", group={"attack": item.attack})
             for item in old.attacks
-            for name in [f"sheet-{item.attack}.png"]
+            for name in [f"sheet-{item.attack.replace('/', '-')}.png"]
             if path.with_name(name).is_file()
         ),
         environment=old.environment,
