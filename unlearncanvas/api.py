@@ -29,9 +29,9 @@ def evaluate(erasers: str | Sequence[str], **options: Any) -> "Results":
     Raises:
         ValueError: One line, for the first option that cannot be.
     """
+    from unlearncanvas.engine.opening import opened
     from unlearncanvas.engine.options import refuse
     from unlearncanvas.engine.registry import evaluation_of
-    from unlearncanvas.engine.runner import opened
 
     config = read_options({"erasers": erasers, **options})
     refuse(config, COMMAND_ONLY, "is an option of the command line")

@@ -16,10 +16,10 @@ from tests.fixtures.small_grid import numbers, write_protocol
 from unlearncanvas.cli.app import with_default
 from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.engine.callbacks import NullCallback
+from unlearncanvas.engine.opening import opened
 from unlearncanvas.engine.ray_driver import Driver, Work
 from unlearncanvas.engine.ray_worker import runner_of
 from unlearncanvas.engine.registry import evaluation_of
-from unlearncanvas.engine.runner import opened
 from unlearncanvas.results.run_config import read_options
 
 pytest.importorskip("ray")

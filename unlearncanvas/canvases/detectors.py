@@ -84,9 +84,9 @@ class Detectors:
             style: Style detector.
             object: Object detector.
             identity: Plain data that names the detectors, for digests.
-            base_digests: Base models that the detectors can judge; empty where nobody published
-                them, then they are known by the base model's images.
-            base_accuracy: Percent of the base model's images that each must recognise.
+            base_digests: Base models that the detectors can judge; empty where none were
+                published: then its images are checked.
+            base_accuracy: Percent of the base model's images that each must recognize.
         """
         self.style, self.object = style, object
         self.extractors: dict[str, Extractor] = {}

@@ -117,7 +117,7 @@ def poison(
 ) -> list[Verdict]:
     """Return the gate's verdicts on the poisoned model, made now unless it is there already."""
     from unlearncanvas.canvases.load import load_detectors
-    from unlearncanvas.engine.model_store import store_of
+    from unlearncanvas.engine.opening import store_of
     from unlearncanvas.engine.options import drawing_as_asked, pick_device
     from unlearncanvas.engine.recipe import Recipe, Step
     from unlearncanvas.evaluations.backdoor.image_sets import open_to

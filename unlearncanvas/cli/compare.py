@@ -158,7 +158,7 @@ def _where(one: "Row", two: "Row") -> str:
     first, second = one.details, two.details
     gaps = {name: first[name].value - second[name].value for name in first if name in second}
     most = sorted(gaps, key=lambda name: -abs(gaps[name]))[:PLACES]
-    told = ", ".join(f"{name} {gaps[name]:+.1f}" for name in most if gaps[name])
-    if gaps and not told:
+    gained = ", ".join(f"{name} {gaps[name]:+.1f}" for name in most if gaps[name])
+    if gaps and not gained:
         return "no concept is found more often by one than by the other"
-    return told
+    return gained

@@ -9,7 +9,7 @@ from unlearncanvas.engine.callbacks import CallbackList
 from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.forecast import forecast
 from unlearncanvas.engine.grid import Grid
-from unlearncanvas.engine.runner import opened
+from unlearncanvas.engine.opening import opened
 from unlearncanvas.engine.shards import Shard
 from unlearncanvas.engine.tracked import summaries_of, tracked_runs
 from unlearncanvas.engine.work import num_images, recipes_of, tasks_of

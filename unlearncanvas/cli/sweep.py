@@ -21,9 +21,9 @@ from unlearncanvas.cli.app import run_app
 from unlearncanvas.cli.progress import bar
 from unlearncanvas.core.building import parse_overrides
 from unlearncanvas.core.files import write_text
+from unlearncanvas.engine.opening import opened
 from unlearncanvas.engine.options import split
 from unlearncanvas.engine.registry import evaluation_of
-from unlearncanvas.engine.runner import opened
 from unlearncanvas.engine.work import num_images, tasks_of
 from unlearncanvas.evaluations.grid.tables import cost
 from unlearncanvas.pipelines.quiet import silence_libraries

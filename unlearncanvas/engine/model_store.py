@@ -12,11 +12,8 @@ from diffusers import StableDiffusionPipeline
 from filelock import FileLock
 from torch import Tensor
 
-from unlearncanvas.canvases.sources import Sources
-from unlearncanvas.engine.editing import Editing, ignore_loss
-from unlearncanvas.engine.grid import Grid
+from unlearncanvas.engine.editing import Editing
 from unlearncanvas.engine.recipe import Recipe, Step
-from unlearncanvas.engine.training_images import TrainingImages
 from unlearncanvas.pipelines.artifacts import (
     Artifact,
     base_digest,
@@ -30,7 +27,6 @@ from unlearncanvas.pipelines.artifacts import (
     snapshot,
     tensors_of,
 )
-from unlearncanvas.pipelines.base_model import load_base
 from unlearncanvas.pipelines.optimizations import prepare_pipeline, without_compiling
 from unlearncanvas.pipelines.sampler import Sampler
 from unlearncanvas.pipelines.ufe import Counted, counted
@@ -213,48 +209,6 @@ class ModelStore:
         before = snapshot(pipe) if recipe.steps else tensors_of(self.base)
         self._edited = _Edited(recipe, pipe, before)
         return self._edited
-
-
-def store_of(
-    grid: Grid,
-    *,
-    model: str,
-    device: torch.device,
-    sources: Sources,
-    root: Path,
-    folder_of: Callable[[Recipe], str],
-    half: bool = False,
-    on_loss: Callable[[str, int, float], None] = ignore_loss,
-) -> ModelStore:
-    """Return a store below a folder; nothing is loaded yet.
-
-    Args:
-        grid: Images that methods learn from, precision of their work, sampler.
-        model: Base model.
-        device: Where methods work and images are drawn.
-        sources: Where real images are.
-        root: Folder of all models.
-        folder_of: Returns the folder of a recipe's artifact below it.
-        half: Store artifacts in half precision.
-        on_loss: Called with name, step and value of losses.
-    """
-    images = TrainingImages(
-        protocol=grid, base_digest="", cache_dir=root / "gallery", sources=sources
-    )
-    editing = Editing(
-        base=model,
-        device=device,
-        dtype=getattr(torch, grid.erase_dtype),
-        images=images,
-        half=half,
-        on_loss=on_loss,
-    )
-    return ModelStore(
-        load=lambda: load_base(model),
-        editing=editing,
-        sampler=grid.sampler,
-        folder=lambda recipe: root / folder_of(recipe),
-    )
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from pathlib import Path
 from unlearncanvas.core.files import write_bytes
 from unlearncanvas.core.method_identity import source_digest
 from unlearncanvas.engine.evaluation import Evaluation
+from unlearncanvas.engine.opening import opened
 from unlearncanvas.engine.recipe import Recipe
-from unlearncanvas.engine.runner import Runner, opened
+from unlearncanvas.engine.runner import Runner
 from unlearncanvas.engine.work import recipes_of, tasks_of
 from unlearncanvas.pipelines.artifacts import artifact_files
 from unlearncanvas.pipelines.quiet import silence_libraries

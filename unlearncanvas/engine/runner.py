@@ -1,22 +1,19 @@
 """Run an evaluation: make its models, draw its image sets, score; what is done already is kept."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from unlearncanvas.canvases.detectors import Detectors
-from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.engine.base_check import check_base
-from unlearncanvas.engine.callbacks import Callback, NullCallback
+from unlearncanvas.engine.callbacks import Callback
 from unlearncanvas.engine.chunks import ChunkMetadata
 from unlearncanvas.engine.drawing import Drawer, Unit
 from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.job import Job, PerImage, Scored
-from unlearncanvas.engine.model_store import ModelStore, store_of
+from unlearncanvas.engine.model_store import ModelStore
 from unlearncanvas.engine.recipe import Recipe
-from unlearncanvas.engine.reference_features import open_reference
 from unlearncanvas.engine.rows import compared, relative, row_of
 from unlearncanvas.engine.scoring import Drawn, DrawnSet, Scoring
 from unlearncanvas.engine.shards import Shard
@@ -231,48 +228,3 @@ class Runner:
         needed = built_on(self.evaluation) | {self.evaluation.folder_of(j.recipe) for j in later}
         if self.evaluation.artifacts == "dropped" and job.recipe.steps and folder not in needed:
             drop_tensors(self.evaluation.root / folder)
-
-
-@contextmanager
-def opened(evaluation: Evaluation, callback: Callback | None = None) -> Iterator[Runner]:
-    """Load detectors and base model, and give the runner of an evaluation.
-
-    Raises:
-        ValueError: If the model cannot be loaded or the detectors were not made for it.
-    """
-    callback, grid = callback or NullCallback(), evaluation.grid
-    detectors = load_detectors(
-        grid.detectors, grid.extractors(), device=evaluation.device, sources=evaluation.sources
-    )
-    store = store_of(
-        grid,
-        model=evaluation.model,
-        device=evaluation.device,
-        sources=evaluation.sources,
-        root=evaluation.root,
-        folder_of=evaluation.folder_of,
-        half=evaluation.artifacts == "half",
-        on_loss=callback.loss,
-    )
-    if not evaluation.skip_base_check:
-        detectors.accept(evaluation.model, store.base_digest)
-    drawer = Drawer(
-        grid=grid,
-        detectors=detectors,
-        device=evaluation.device,
-        keep_images=evaluation.keep_images,
-        on_batch=callback.drawn,
-    )
-    runner = Runner(
-        evaluation=evaluation, callback=callback, store=store, drawer=drawer, detectors=detectors
-    )
-    runner.scoring = Scoring(
-        reference=open_reference(
-            grid, detectors, evaluation.sources, evaluation.root / "reference"
-        ),
-        device=evaluation.device,
-        find=runner.find,
-        artifact=runner.artifact_of,
-        model_digest=store.model_digest,
-    )
-    yield runner

@@ -73,7 +73,7 @@ class Loop:
             torch.save({"step": step, **state}, partial)
 
 
-def descend(
+def optimizer_step(
     loss: torch.Tensor,
     model: torch.nn.Module,
     *,

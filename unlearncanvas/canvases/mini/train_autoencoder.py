@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unlearncanvas.canvases.mini.architecture import build_autoencoder
 from unlearncanvas.canvases.mini.canvas_data import Painted, to_model
-from unlearncanvas.canvases.mini.loop import Loop, descend
+from unlearncanvas.canvases.mini.loop import Loop, optimizer_step
 
 BATCH = 16
 LR = 2e-3
@@ -71,7 +71,7 @@ def train_autoencoder(
             loss = loss + (real - fake).abs().mean()
         for real, fake in zip(wanted, seen, strict=True):
             loss = loss + PERCEPTUAL_WEIGHT / len(seen) * (real - fake).float().abs().mean()
-        return descend(loss, model, optimizer=optimizer, schedule=schedule, average=average)
+        return optimizer_step(loss, model, optimizer=optimizer, schedule=schedule, average=average)
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     Loop(name="autoencoder", steps=steps, work_dir=work_dir, parts=parts).run(step)

@@ -23,7 +23,7 @@ from unlearncanvas.canvases.mini.architecture import (
     build_unet,
 )
 from unlearncanvas.canvases.mini.canvas_data import Painted
-from unlearncanvas.canvases.mini.loop import Loop, descend
+from unlearncanvas.canvases.mini.loop import Loop, optimizer_step
 from unlearncanvas.canvases.mini.objects import OBJECTS
 from unlearncanvas.canvases.mini.painter import caption
 from unlearncanvas.canvases.mini.styles import STYLES
@@ -86,7 +86,7 @@ def train_denoiser(
         weight = (snr.clamp(max=SNR_GAMMA) / snr).to(device)
         error = (noise_pred.float() - noise.to(device)).square().mean(dim=(1, 2, 3))
         loss = (weight * error).mean()
-        return descend(loss, model, optimizer=optimizer, schedule=schedule, average=average)
+        return optimizer_step(loss, model, optimizer=optimizer, schedule=schedule, average=average)
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     Loop(name="denoiser", steps=steps, work_dir=work_dir, parts=parts).run(step)

@@ -16,8 +16,8 @@ from unlearncanvas.evaluations.grid.figures import draw_figures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import (
     concept_accuracy,
-    floors,
     proportion_outcomes,
+    real_vs_real,
     target_scores,
 )
 from unlearncanvas.evaluations.grid.tables import tables
@@ -150,7 +150,7 @@ class GridEvaluation(Evaluation):
         """Return FID and KID of real images against others, at the same n."""
         if scoring.reference is None:
             return {}
-        return floors(self.protocol, scoring.reference, len(self.image_seeds))
+        return real_vs_real(self.protocol, scoring.reference, len(self.image_seeds))
 
     def means(self, rows: Sequence[Row]) -> tuple[MeanRow, ...]:
         """Return the mean over style targets and over object targets of each label."""

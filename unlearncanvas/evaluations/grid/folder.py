@@ -19,7 +19,7 @@ from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.reference_features import open_reference
 from unlearncanvas.engine.rows import relative
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
-from unlearncanvas.evaluations.grid.scores import concept_accuracy, floors, target_scores
+from unlearncanvas.evaluations.grid.scores import concept_accuracy, real_vs_real, target_scores
 from unlearncanvas.pipelines.sampling import Request
 from unlearncanvas.results.aggregate import mean_rows
 from unlearncanvas.results.schema import Results, Row, write_results
@@ -92,7 +92,7 @@ class FolderEvaluation:
             base_digest="unknown",
             rows=tuple(rows),
             means=mean_rows(rows),
-            real_vs_real={} if room is None else floors(self.protocol, room, len(common)),
+            real_vs_real={} if room is None else real_vs_real(self.protocol, room, len(common)),
             environment=environment(self.device),
             published=self.protocol.published,
         )

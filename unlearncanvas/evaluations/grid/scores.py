@@ -103,7 +103,9 @@ def concept_accuracy(protocol: GridProtocol, predictions: Predictions) -> dict[s
     return scores
 
 
-def floors(protocol: GridProtocol, reference: ReferenceFeatures, count: int) -> dict[str, Score]:
+def real_vs_real(
+    protocol: GridProtocol, reference: ReferenceFeatures, count: int
+) -> dict[str, Score]:
     """Return the metrics that need a reference, for real images against other real images.
 
     They are what FID and KID reach at this n for a perfect model.

@@ -7,7 +7,7 @@ from unlearncanvas.core.registry import find_config, names
 
 
 class EraserMetadata(NamedTuple):
-    """Facts of a registered eraser; empty where nobody registered it.
+    """Facts of a registered eraser; empty where it is not registered.
 
     Attributes:
         family: For example ``fine-tuning``.

@@ -11,7 +11,8 @@ from diffusers import StableDiffusionPipeline
 from unlearncanvas.core.building import class_name
 from unlearncanvas.core.registry import names
 from unlearncanvas.engine.job import Job
-from unlearncanvas.engine.model_store import ModelStore, store_of
+from unlearncanvas.engine.model_store import ModelStore
+from unlearncanvas.engine.opening import store_of
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.pipelines.artifacts import Artifact, json_path, read_artifact
 from unlearncanvas.pipelines.methods import ConfiguredEraser, load_eraser

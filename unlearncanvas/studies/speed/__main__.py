@@ -165,7 +165,7 @@ def _rates(ways: dict[str, Way], rounds: int, device: torch.device) -> dict[str,
     """What each way does a second, in each round; a round before does not count.
 
     Every round another way begins, so that none always follows the one that leaves the most memory
-    to be faulted in anew.
+    to be faulted in again.
     """
     rates: dict[str, list[float]] = {name: [] for name in ways}
     names = list(ways)
