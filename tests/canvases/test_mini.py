@@ -12,7 +12,7 @@ from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.mini.architecture import DETECTORS, build_tokenizer
 from unlearncanvas.canvases.mini.canvas_data import painted
 from unlearncanvas.canvases.mini.detector import PaintedDetector
-from unlearncanvas.canvases.mini.spec import DetectorFile
+from unlearncanvas.canvases.mini.files import DetectorFile
 from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.pipelines.artifacts import base_digest
 from unlearncanvas.pipelines.base_model import MINICANVAS_DIR, load_base

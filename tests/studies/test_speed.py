@@ -104,7 +104,10 @@ def test_the_classifiers_stand_in_for_the_releases(tmp_path):
     write_classifiers(tmp_path, rules)
     image = np.zeros((40, 40, 3), np.uint8)
     for spec in (rules.style, rules.object):
-        detector = ViTDetector(rules, spec, tmp_path / spec.file, torch.device("cpu"))
+        detector = ViTDetector(
+            spec, tmp_path / spec.file, torch.device("cpu"), architecture=rules.architecture,
+            image_size=rules.image_size,
+        )  # fmt: skip
         probabilities, _ = detector([image])
         assert probabilities.shape == (1, len(spec.labels))
 

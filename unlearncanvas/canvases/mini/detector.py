@@ -10,7 +10,7 @@ from jaxtyping import Float32, UInt8
 from safetensors.torch import load_file
 
 from unlearncanvas.canvases.detectors import Detector
-from unlearncanvas.canvases.mini.spec import DetectorFile
+from unlearncanvas.canvases.mini.files import DetectorFile
 from unlearncanvas.core.digests import digest_file
 
 DETECTOR_DIR = Path(__file__).parent / "weights" / "detectors"

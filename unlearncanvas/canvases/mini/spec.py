@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from pydantic import Field
 
 from unlearncanvas.canvases.canvas import CanvasDetectors, CanvasImages
-from unlearncanvas.core.fields import Frozen
+from unlearncanvas.canvases.mini.files import DetectorFile
 from unlearncanvas.core.registry import choose
 
 if TYPE_CHECKING:
@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from unlearncanvas.canvases.detectors import Detectors
     from unlearncanvas.canvases.mini.images import PaintedImages
     from unlearncanvas.canvases.sources import Sources
-
-
-class DetectorFile(Frozen):
-    """A detector of the mini canvas: its name and the sha256 of its weights."""
-
-    name: str
-    sha256: str
 
 
 @final

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 from pydantic import Field
 
 from unlearncanvas.canvases.canvas import CanvasDetectors, CanvasImages
-from unlearncanvas.core.fields import Frozen
+from unlearncanvas.canvases.unlearncanvas.files import LabelledFile
 
 if TYPE_CHECKING:
     import torch
@@ -13,18 +13,6 @@ if TYPE_CHECKING:
     from unlearncanvas.canvases.detectors import Detectors
     from unlearncanvas.canvases.real_images import RealImageSource
     from unlearncanvas.canvases.sources import Sources
-
-
-class LabelledFile(Frozen):
-    """A classifier's weights, and what its outputs mean.
-
-    Attributes:
-        file: Name of the file, ``.pth`` or ``.safetensors``.
-        labels: Names in the order of the outputs.
-    """
-
-    file: str
-    labels: tuple[str, ...] = Field(min_length=2)
 
 
 @final
@@ -37,7 +25,7 @@ class ViTDetectors(CanvasDetectors):
         source: Where the files are, unless the user says: ``owner/name/folder`` on the Hub.
         style: Style classifier.
         object: Object classifier.
-        base_accuracy: Percent of the base model's images that each must recognise; a model that it
+        base_accuracy: Percent of the base model's images that each must recognize; a model that it
             was not made for stays below.
     """
 
@@ -58,7 +46,13 @@ class ViTDetectors(CanvasDetectors):
         from unlearncanvas.canvases.unlearncanvas.vit_detector import ViTDetector, find_weights
 
         style, obj = (
-            ViTDetector(self, file, find_weights(self, file, sources.detectors), device)
+            ViTDetector(
+                file,
+                find_weights(file, self.source, sources.detectors),
+                device,
+                architecture=self.architecture,
+                image_size=self.image_size,
+            )
             for file in (self.style, self.object)
         )
         return Detectors(

@@ -19,7 +19,7 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 
 from unlearncanvas.canvases.detectors import Detector
-from unlearncanvas.canvases.unlearncanvas.spec import LabelledFile, ViTDetectors
+from unlearncanvas.canvases.unlearncanvas.files import LabelledFile
 from unlearncanvas.core.digests import digest_file
 from unlearncanvas.pipelines.tensor_file import read_tensors
 
@@ -31,20 +31,31 @@ class ViTDetector(Detector):
     """One classifier, in float32."""
 
     def __init__(
-        self, rules: ViTDetectors, spec: LabelledFile, path: Path, device: torch.device
+        self,
+        spec: LabelledFile,
+        path: Path,
+        device: torch.device,
+        *,
+        architecture: str,
+        image_size: int,
     ) -> None:
         """Load the weights.
+
+        Args:
+            spec: Names of the outputs.
+            path: File of the weights.
+            device: Where it runs.
+            architecture: Model name in timm.
+            image_size: Pixels that every image is squashed to.
 
         Raises:
             ValueError: If they are damaged, or not this classifier's.
         """
         self.names = spec.labels
         self.sha256 = digest_file(path)
-        self._size, self._device = rules.image_size, device
+        self._size, self._device = image_size, device
         # the release names "vit_large_patch16_224.augreg_in21k": weights that it overwrites
-        model = timm.create_model(
-            rules.architecture, num_classes=len(spec.labels), img_size=rules.image_size
-        )
+        model = timm.create_model(architecture, num_classes=len(spec.labels), img_size=image_size)
         tensors = read_tensors(path)
         found, wanted = tensors.get("head.weight"), model.head.weight
         if found is not None and len(found) != len(wanted):
@@ -56,7 +67,7 @@ class ViTDetector(Detector):
             model.load_state_dict(tensors)
         except RuntimeError as exc:
             reason = " ".join(str(exc).split())[:160]
-            raise ValueError(f"{path} does not hold a {rules.architecture}: {reason}") from exc
+            raise ValueError(f"{path} does not hold a {architecture}: {reason}") from exc
         self._model = model.eval().requires_grad_(False).to(device)
 
     @torch.no_grad()
@@ -77,7 +88,7 @@ def prepared(image: UInt8[np.ndarray, "h w 3"], size: int) -> UInt8[np.ndarray, 
     return np.asarray(resized)
 
 
-def find_weights(rules: ViTDetectors, spec: LabelledFile, folder: str | None) -> Path:
+def find_weights(spec: LabelledFile, source: str, folder: str | None) -> Path:
     """Return the weights file, from the user's folder or from the Hub.
 
     Raises:
@@ -88,11 +99,11 @@ def find_weights(rules: ViTDetectors, spec: LabelledFile, folder: str | None) ->
         if not path.is_file():
             raise ValueError(f"--detectors {folder}: no {spec.file} in it; it is in the {DRIVE}")
         return path
-    owner, name, *inner = rules.source.split("/")
+    owner, name, *inner = source.split("/")
     try:
         return Path(hf_hub_download(f"{owner}/{name}", "/".join([*inner, spec.file])))
     except OSError as exc:
         raise ValueError(
-            f"cannot get {spec.file} from the Hub ({rules.source}); download it there or from the "
+            f"cannot get {spec.file} from the Hub ({source}); download it there or from the "
             f"{DRIVE}, and name its folder with --detectors"
         ) from exc
