@@ -89,9 +89,10 @@ def test_a_folder_scores_as_the_same_images_in_memory(tmp_path):
     protocol = write_protocol(tmp_path)
     drawn = bench(protocol, tmp_path / "runs", "--targets", "Mosaic", "--keep-images")
     assert drawn.returncode == 0, drawn.stderr
-    (memory,) = tmp_path.glob("runs/small/esd-*/custom-*/style-Mosaic-seed0/result.json")
-    (images,) = tmp_path.glob("runs/small/esd-*/style-Mosaic-seed0/images")
-    expected = json.loads(memory.read_text())
+    (memory,) = tmp_path.glob("runs/small/esd-*/custom-*/results.json")
+    (images,) = tmp_path.glob("runs/small/esd-*/style-Mosaic-seed0/images/grid")
+    results = json.loads(memory.read_text())
+    (expected,) = [row for row in results["rows"] if row["label"] == "esd"]
     flat = tmp_path / "answers" / "Mosaic"
     flat.mkdir(parents=True)
     for path in images.rglob("*.png"):
@@ -101,16 +102,21 @@ def test_a_folder_scores_as_the_same_images_in_memory(tmp_path):
         done = score(protocol, folder, tmp_path / "scored", *options)
         assert done.returncode == 0, done.stderr
         assert "not measured" in done.stdout
-        (path,) = tmp_path.glob("scored/small/elsewhere-images/style-Mosaic/result.json")
-        found = json.loads(path.read_text())
-        for part in ("scores", "concept_accuracy", "seeds", "num_images", "protocol_digest"):
+        (path,) = tmp_path.glob("scored/small/elsewhere-images/results.json")
+        scored = json.loads(path.read_text())
+        (found,) = scored["rows"]
+        for part in ("scores", "details", "group", "num_images"):
             assert found[part] == expected[part]
+        assert (scored["seeds"], scored["protocol_digest"]) == (
+            results["seeds"], results["protocol_digest"],
+        )  # fmt: skip
         assert found["cost"] is None
     with Image.open(next(images.rglob("*.png"))) as image:
         spoilt = Image.fromarray(255 - np.asarray(image))
     spoilt.save(next(flat.glob("Neon_Lines_Cat*")))
     again = score(protocol, tmp_path / "answers", tmp_path / "scored")
     assert again.returncode == 0
-    assert json.loads(path.read_text())["artifact_digest"] != found["artifact_digest"]
+    (spoilt_row,) = json.loads(path.read_text())["rows"]
+    assert spoilt_row["artifact_digest"] != found["artifact_digest"]
     missing = score(protocol, tmp_path / "nowhere", tmp_path / "scored")
     assert (missing.returncode, "no such folder" in missing.stderr) == (2, True)

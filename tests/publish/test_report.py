@@ -250,8 +250,9 @@ def test_plots_take_the_colours_of_the_page(opened):
     opened.execute_script("arguments[0].scrollIntoView()", plot)
     until(opened, lambda _: plot.find_element(By.CSS_SELECTOR, ".scatterlayer"))
     ink = opened.execute_script("return getComputedStyle(document.body).color")
-    drawn = opened.execute_script("return arguments[0].layout.font.color", plot)
-    assert ink == drawn != "rgb(28, 32, 36)"
+    assert ink != "rgb(28, 32, 36)"
+    drawn = "return arguments[0].layout.font.color"
+    until(opened, lambda _: opened.execute_script(drawn, plot) == ink)
     opened.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 

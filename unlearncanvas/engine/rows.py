@@ -64,7 +64,7 @@ def compared(values: Sequence[tuple[Row, Mapping[str, PerImage]]]) -> Iterator[C
         values: Rows of one group or several, each with the values that it is compared by.
     """
     for (one, first), (two, second) in combinations(values, 2):
-        for name in first.keys() & second.keys() if one.group == two.group else ():
+        for name in filter(second.__contains__, first) if one.group == two.group else ():
             found = paired_difference(
                 first[name].values,
                 second[name].values,

@@ -181,13 +181,12 @@ class Results(_Frozen):
         """
         from PIL import Image
 
-        folder = Path() if self.folder is None else self.folder
-        return {
-            " ".join(filter(None, [item.name, item.label, *item.group.values()])): Image.open(
-                folder / item.path
-            )
-            for item in self.pictures
-        }
+        folder, found = Path() if self.folder is None else self.folder, {}
+        for item in self.pictures:
+            with Image.open(folder / item.path) as picture:
+                name = " ".join(filter(None, [item.name, item.label, *item.group.values()]))
+                found[name] = picture.copy()
+        return found
 
 
 def _flat(row: Row) -> dict[str, Any]:

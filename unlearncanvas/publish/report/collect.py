@@ -115,11 +115,11 @@ def _pictures(run: Run, label: str, rows: Sequence[Row]) -> dict[str, Path]:
     """The pictures of one row that are beside its results, by what they show."""
     groups = [row.group for row in rows]
     found = {
-        group_name(picture.group): run.path.parent / picture.path
+        group_name(picture.group): run.picture(picture)
         for picture in run.results.pictures
         if picture.label == label and picture.group in groups
     }
-    return {name: path for name, path in found.items() if path.is_file()}
+    return {name: path for name, path in found.items() if path is not None}
 
 
 def _named(rows: Sequence[LeaderboardRow]) -> dict[str, LeaderboardRow]:

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from metrics.base import Score
 from unlearncanvas.publish.report.registry import EraserMetadata
 from unlearncanvas.results.cells import BASELINES
-from unlearncanvas.results.schema import MeanRow, Results, Row, group_text
+from unlearncanvas.results.schema import MeanRow, Picture, Results, Row, group_text
 
 ENOUGH = 50.0
 """Percent of the rest that must survive; below, a high UA means nothing."""
@@ -25,6 +25,16 @@ class Run(NamedTuple):
 
     path: Path
     results: Results
+
+    def picture(self, picture: Picture) -> Path | None:
+        """Return the file of a picture; None if it is gone, or is not among this protocol's runs.
+
+        Results may come from strangers: what they name elsewhere is not published.
+        """
+        folder = self.path.resolve().parent
+        path = (folder / picture.path).resolve()
+        root = folder.parents[min(1, len(folder.parents) - 1)]
+        return path if path.is_relative_to(root) and path.is_file() else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,9 +155,9 @@ class Leaderboard:
         """Yield the pictures of several rows that are beside their results, with their names."""
         for run in self.runs:
             for picture in run.results.pictures:
-                path = run.path.parent / picture.path
+                path = run.picture(picture)
                 own = not self.group or picture.group in ({}, self.group)
-                if picture.label is None and own and path.is_file():
+                if picture.label is None and own and path is not None:
                     yield " ".join([*picture.group.values(), picture.name]), path
 
 
