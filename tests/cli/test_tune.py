@@ -7,24 +7,18 @@ import sys
 import pytest
 import yaml
 
-from metrics.base import Score
+from tests.fixtures import small_backdoor
+from tests.fixtures.in_process import run
 from tests.fixtures.small_grid import environment, write_protocol
-from unlearncanvas.cli.tune import PARTS, balance, search_space, suggest
+from unlearncanvas.cli.tune import search_space, suggest, weighed
 from unlearncanvas.core.method_config import Choices, Range
-from unlearncanvas.results.schema import MeanRow as Row
-
-
-def row(*values):
-    scores = {part: Score(value=value, n=1) for part, value in zip(PARTS, values, strict=True)}
-    return Row(
-        label="x", kind="style", targets=("style:Mosaic",), scores=scores, ufe=0, erase_seconds=0,
-        stored_bytes=0, peak_memory_bytes=None, seconds_per_image=0,
-    )  # fmt: skip
+from unlearncanvas.core.registry import read_yaml
 
 
 def test_objective_by_hand():
-    assert balance([row(100, 100, 100), row(50, 100, 100)]) == pytest.approx((100 + 75) / 2)
-    assert balance([row(0, 100, 100)]) == 0
+    whole, half = dict.fromkeys("abc", 100), {"a": 50, "b": 100, "c": 100}
+    assert weighed({"style": whole, "object": half}) == pytest.approx((100 + 75) / 2)
+    assert weighed({"style": {"a": 0, "b": 100}}) == 0
 
 
 class FixedTrial:
@@ -67,3 +61,25 @@ def test_a_search_runs_and_is_repeated_from_what_is_there(tmp_path):
     assert found[0]["trials"][0]["params"] == {"lam": 0.5}  # the config's own setting comes first
     assert len(found[0]["trials"]) == 2
     assert (tmp_path / "runs" / "tune" / "mine-small.png").stat().st_size > 0
+
+
+@pytest.mark.slow
+def test_a_search_on_a_backdoor_protocol_weighs_removal_and_what_is_left(tmp_path):
+    protocol = small_backdoor.write_protocol(tmp_path)
+    rules = read_yaml(protocol) | {"attacks": ["evil-edit"], "tiers": {"quick": {}, "search": {}}}
+    small_backdoor.rewrite(protocol, rules)
+    config = {
+        "class": "erasers.t2ishield_edit.T2IShieldEdit",
+        "tune": {"lam": {"low": 0.1, "high": 1.0}},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    done = run(
+        "unlearncanvas.cli.main", "tune", str(tmp_path / "mine.yaml"), "--trials", "2",
+        "--protocol", str(protocol), "--out", str(tmp_path / "runs"), "--device", "cpu",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "runs" / "tune" / "mine-bad.json").read_text())
+    assert len(found["trials"]) == len(found["balances"]) == 2
+    for balance in found["balances"].values():
+        assert set(balance["evil-edit"]) > {"removal_accuracy", "as_asked"}
+    assert "removal_accuracy" in done.stdout

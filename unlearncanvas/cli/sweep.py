@@ -8,6 +8,7 @@ never chosen on what is reported. Prints a table and writes a plot and a JSON fi
 
 import itertools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -81,12 +82,14 @@ class Tried(NamedTuple):
     """Scores of one combination of settings.
 
     Attributes:
-        rows: The eraser's rows, styles and objects.
+        rows: The eraser's means, styles and objects; none where the evaluation has no means.
         base: The base model's.
+        balance: What a search weighs: percent by group and part.
     """
 
     rows: list[MeanRow]
     base: list[MeanRow]
+    balance: Mapping[str, Mapping[str, float]]
 
 
 def try_settings(
@@ -112,6 +115,7 @@ def try_settings(
     return Tried(
         rows=[row for row in results.means if row.label == tested],
         base=[row for row in results.means if row.label == "none"],
+        balance=evaluation.balance(results, tested),
     )
 
 

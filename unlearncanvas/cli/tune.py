@@ -3,7 +3,8 @@
     unlearncanvas tune ca --trials 8
 
 Objective: for styles and for objects the harmonic mean of UA, IRA and CRA, and of both their mean;
-a setting that forgets nothing or retains nothing scores 0. Budget: ``--trials`` settings, the
+for backdoors of removal, recovery and the clean grid, mean over attacks. A setting that forgets
+nothing or retains nothing scores 0. Budget: ``--trials`` settings, the
 first of them the config's own. Where to search stands in the config, under ``tune``. Everything
 runs on the tuning protocol: reserved targets, other seeds, other detectors.
 
@@ -12,6 +13,7 @@ and skips its finished trials.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import harmonic_mean, mean
 from typing import TYPE_CHECKING, Annotated, cast
@@ -27,9 +29,9 @@ from unlearncanvas.pipelines.methods import load_eraser
 if TYPE_CHECKING:
     import optuna
 
+    from unlearncanvas.results.export import Table
     from unlearncanvas.results.schema import MeanRow
 
-PARTS = ("unlearning_accuracy", "in_domain_retain_accuracy", "cross_domain_retain_accuracy")
 console = Console(emoji=False)
 
 
@@ -56,6 +58,7 @@ def tune(
 
     from unlearncanvas.cli.sweep import show, try_settings
     from unlearncanvas.pipelines.quiet import silence_libraries
+    from unlearncanvas.results.export import to_terminal
 
     space = search_space(eraser)
     silence_libraries()
@@ -66,19 +69,26 @@ def tune(
     first = load_eraser(eraser, preset="mini").settings
     study.enqueue_trial({name: first[name] for name in space})
     rows: dict[str, list[MeanRow]] = {}
+    balances: dict[str, Mapping[str, Mapping[str, float]]] = {}
 
     def objective(trial: "optuna.Trial") -> float:
         settings = [f"{name}={suggest(trial, name, axis)}" for name, axis in space.items()]
         tried = try_settings(eraser, settings, protocol=protocol, tier=tier, device=device, out=out)
-        rows.setdefault("none", tried.base)
-        rows[" ".join(settings)] = tried.rows
-        value = balance(tried.rows)
+        if tried.rows:
+            rows.setdefault("none", tried.base)
+            rows[" ".join(settings)] = tried.rows
+        balances[" ".join(settings)] = tried.balance
+        value = weighed(tried.balance)
         console.print(f"{value:5.1f}  {' '.join(settings)}", soft_wrap=True, markup=False)
         return value
 
     study.optimize(objective, n_trials=trials)
-    show(rows)
-    _write(study, rows, name=Path(eraser).stem, protocol=Path(protocol).stem, folder=out / "tune")
+    if rows:
+        show(rows)
+    else:
+        console.print(to_terminal(_table(balances)))
+    name = f"{Path(eraser).stem}-{Path(protocol).stem}"
+    _write(study, rows, balances, name=name, folder=out / "tune")
 
 
 def search_space(eraser: str) -> dict[str, Axis]:
@@ -109,17 +119,33 @@ def suggest(trial: "optuna.Trial", name: str, axis: Axis) -> float | int | str:
     return float(f"{trial.suggest_float(name, axis.low, axis.high, log=axis.log):.2g}")
 
 
-def balance(rows: "list[MeanRow]") -> float:
-    """Return the objective: the harmonic mean of UA, IRA and CRA, mean of styles and objects."""
-    return mean(harmonic_mean([row.scores[part].value for part in PARTS]) for row in rows)
+def weighed(balance: "Mapping[str, Mapping[str, float]]") -> float:
+    """Return the objective: the mean over groups of the harmonic mean of what is weighed."""
+    return mean(harmonic_mean(list(parts.values())) for parts in balance.values())
+
+
+def _table(balances: "Mapping[str, Mapping[str, Mapping[str, float]]]") -> "Table":
+    """The table of an evaluation without means: a line for each setting and group."""
+    from unlearncanvas.results.export import Column, Table
+
+    first = next(iter(next(iter(balances.values())).values()))
+    return Table(
+        title="What was tried",
+        columns=[Column("settings", "left"), Column("on", "left"), *map(Column, first)],
+        rows=[
+            (settings, group, *(f"{value:.1f}" for value in parts.values()))
+            for settings, balance in balances.items()
+            for group, parts in balance.items()
+        ],
+    )
 
 
 def _write(
     study: "optuna.Study",
-    rows: "dict[str, list[MeanRow]]",
+    rows: "Mapping[str, list[MeanRow]]",
+    balances: "Mapping[str, Mapping[str, Mapping[str, float]]]",
     *,
     name: str,
-    protocol: str,
     folder: Path,
 ) -> None:
     from unlearncanvas.cli.sweep import plot
@@ -130,9 +156,12 @@ def _write(
         "best": study.best_params,
         "objective": study.best_value,
         "trials": [{"params": trial.params, "objective": trial.value} for trial in study.trials],
+        "balances": balances,
         "rows": {label: [row.model_dump() for row in found] for label, found in rows.items()},
     }
-    write_text(folder / f"{name}-{protocol}.json", json.dumps(data, indent=2))
-    plot(rows, title=f"{name} on {protocol}", path=folder / f"{name}-{protocol}.png")
+    write_text(folder / f"{name}.json", json.dumps(data, indent=2))
     console.print(f"best {study.best_value:.1f}: {study.best_params}", soft_wrap=True, markup=False)
-    console.print(f"plot      {folder / f'{name}-{protocol}.png'}", markup=False)
+    console.print(f"trials    {folder / f'{name}.json'}", markup=False)
+    if rows:
+        plot(dict(rows), title=name, path=folder / f"{name}.png")
+        console.print(f"plot      {folder / f'{name}.png'}", markup=False)

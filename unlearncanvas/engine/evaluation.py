@@ -120,6 +120,14 @@ class Evaluation(ABC):
         """Write the figures of a run into its folder; return them."""
         return ()
 
+    def balance(self, results: Results, label: str) -> Mapping[str, Mapping[str, float]]:
+        """Return what ``tune`` weighs: percent, higher is better, by group and part.
+
+        Raises:
+            ValueError: If the evaluation has nothing to tune for.
+        """
+        raise ValueError(f"the evaluation {self.kind!r} does not say what to tune for")
+
     @property
     def published(self) -> str | None:
         """Rows in ``configs/published`` that tables show beside the measured ones."""

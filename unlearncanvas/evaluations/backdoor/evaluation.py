@@ -1,6 +1,6 @@
 """Backdoors: attacks poison a model, erasers repair it, triggered and clean images are scored."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -29,6 +29,9 @@ from unlearncanvas.evaluations.backdoor.tasks import (
 from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.results.export import Table
 from unlearncanvas.results.schema import Results, Row, group_text
+
+BALANCED = ("removal_accuracy", "as_asked", "clean_style_accuracy", "clean_object_accuracy")
+"""What is weighed in a search for settings."""
 
 
 @final
@@ -175,6 +178,14 @@ class BackdoorEvaluation(Evaluation):
                 "trigger_knowledge": self.trigger_knowledge,
             }
         return found
+
+    def balance(self, results: Results, label: str) -> Mapping[str, Mapping[str, float]]:
+        """Return removal, recovery and retention of each attack."""
+        return {
+            row.group["attack"]: {name: row.scores[name].value for name in BALANCED}
+            for row in results.rows
+            if row.label == label
+        }
 
     def tables(self, results: Results) -> Sequence[Table]:
         """Return tables of removal, retention, comparisons and costs for each attack."""

@@ -1,6 +1,6 @@
 """The grid: every eraser forgets one target at a time, and draws every style x object cell."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
@@ -30,6 +30,12 @@ from unlearncanvas.types import Concept, Task
 
 NO_TARGET = Concept(kind="trigger", name="none")
 """Task of the baselines, which are the same whatever the target is."""
+BALANCED = {
+    "UA": "unlearning_accuracy",
+    "IRA": "in_domain_retain_accuracy",
+    "CRA": "cross_domain_retain_accuracy",
+}
+"""What is weighed in a search for settings."""
 GRID = "grid"
 """Name of the image set."""
 
@@ -155,6 +161,14 @@ class GridEvaluation(Evaluation):
     def means(self, rows: Sequence[Row]) -> tuple[MeanRow, ...]:
         """Return the mean over style targets and over object targets of each label."""
         return mean_rows(rows)
+
+    def balance(self, results: Results, label: str) -> Mapping[str, Mapping[str, float]]:
+        """Return UA, IRA and CRA of styles and of objects."""
+        return {
+            row.kind: {part: row.scores[name].value for part, name in BALANCED.items()}
+            for row in results.means
+            if row.label == label
+        }
 
     def tables(self, results: Results) -> Sequence[Table]:
         """Return scores for styles, scores for objects, and costs."""
