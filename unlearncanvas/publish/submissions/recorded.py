@@ -79,9 +79,16 @@ def evaluation_of_bundle(
 
 
 def _as_written(digest: str, options: dict[str, Any]) -> Evaluation:
-    """The evaluation in the precision of the protocol's file, whether or not it can be had here."""
-    return next(
-        found
-        for dtype in get_args(DType)
-        if (found := evaluation_of(read_options(options | {"dtype": dtype}))).digest == digest
+    """The evaluation in the precision of the protocol's file, whether or not it can be had here.
+
+    Raises:
+        ValueError: If it is the protocol's in no precision.
+    """
+    for dtype in get_args(DType):
+        found = evaluation_of(read_options(options | {"dtype": dtype}))
+        if found.digest == digest:
+            return found
+    raise ValueError(
+        f"no precision gives the evaluation the digest {digest[:12]} of its protocol's file; does "
+        "the evaluation's digest follow from the protocol alone?"
     )
