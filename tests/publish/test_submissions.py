@@ -126,6 +126,7 @@ def test_a_bundle_holds_everything_and_is_valid(made):
         f"{row.artifact}/sheet.webp" for row in results.rows
     ]
     assert (results.config["erasers"], results.config["tier"]) == (["uce"], "smoke")
+    assert not {"device", "out"} & set(results.config)  # how and where it ran is not the eraser's
     assert cli("validate", made).returncode == 0
     assert sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) < 3e6
 
