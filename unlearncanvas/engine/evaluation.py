@@ -15,6 +15,7 @@ from metrics.base import Score
 from unlearncanvas.canvases.sources import SHIPPED, Sources
 from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.job import Figure, Job, Scored
+from unlearncanvas.engine.protocols import EvaluationProtocol
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.results.export import Table
 from unlearncanvas.results.schema import MeanRow, Results, Row
@@ -35,6 +36,8 @@ class Evaluation(ABC):
 
     Attributes:
         kind: Name of the evaluation, as ``kind`` in a protocol's file.
+        protocol: The rules, with the part of them that a tier leaves.
+        whole: The rules without a tier; their digest names the protocol.
         model: Base model.
         tier: Name of the tier, or ``custom``.
         device: Where to run.
@@ -49,6 +52,8 @@ class Evaluation(ABC):
 
     kind: ClassVar[str]
 
+    protocol: EvaluationProtocol
+    whole: EvaluationProtocol
     model: str
     tier: str
     device: "torch.device"
@@ -60,14 +65,14 @@ class Evaluation(ABC):
     config: Mapping[str, object] = field(default_factory=dict)
 
     @property
-    @abstractmethod
     def name(self) -> str:
         """Name of the protocol."""
+        return self.protocol.name
 
     @property
-    @abstractmethod
     def digest(self) -> str:
-        """Digest of the protocol."""
+        """Digest of the whole protocol; precision, batch size and optimizations are in it."""
+        return self.whole.digest
 
     @property
     @abstractmethod

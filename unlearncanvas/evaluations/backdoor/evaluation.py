@@ -62,16 +62,6 @@ class BackdoorEvaluation(Evaluation):
     trigger_knowledge: TriggerKnowledge = "exact"
 
     @property
-    def name(self) -> str:
-        """Name of the protocol."""
-        return self.protocol.name
-
-    @property
-    def digest(self) -> str:
-        """Digest of the protocol."""
-        return self.whole.digest
-
-    @property
     def grid(self) -> Grid:
         """The grid whose cells are drawn."""
         return self.protocol.grid

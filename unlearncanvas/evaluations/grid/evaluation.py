@@ -66,16 +66,6 @@ class GridEvaluation(Evaluation):
     part: str | None = None
 
     @property
-    def name(self) -> str:
-        """Name of the protocol."""
-        return self.protocol.name
-
-    @property
-    def digest(self) -> str:
-        """Digest of the protocol; precision, batch size and optimizations are in it."""
-        return self.whole.digest
-
-    @property
     def grid(self) -> GridProtocol:
         """The tier's part of the grid."""
         return self.protocol
