@@ -110,12 +110,16 @@ class ModelStore:
         Tensors are deleted when all their images are drawn, and only where no other recipe builds
         on them.
         """
-        if (self.folder(recipe) / "erased.safetensors").exists():
+        if not self.dropped(recipe):
             return self.stored(recipe)
         if len(recipe.steps) > 1 and self.stored(recipe.before) is None:
             return None
         found = read_record(self.folder(recipe))
         return None if found is None else self._if_asked_for(found, recipe)
+
+    def dropped(self, recipe: Recipe) -> bool:
+        """Whether the tensors of a recipe's last artifact are not there."""
+        return not (self.folder(recipe) / "erased.safetensors").exists()
 
     @contextmanager
     def lend(self, recipe: Recipe) -> Iterator[Counted]:

@@ -16,7 +16,7 @@ from unlearncanvas.engine.evaluation import Evaluation
 from unlearncanvas.engine.opening import opened
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.engine.runner import Runner
-from unlearncanvas.engine.work import recipes_of, tasks_of
+from unlearncanvas.engine.work import DrawTask, recipes_of, tasks_of
 from unlearncanvas.pipelines.artifacts import artifact_files
 from unlearncanvas.pipelines.quiet import silence_libraries
 
@@ -43,10 +43,22 @@ def runner_of(sent: bytes) -> Runner:
     return ExitStack().enter_context(opened(replace(evaluation, out=scratch)))
 
 
+@cache
+def models_of(sent: bytes) -> dict[str, Recipe]:
+    """Return the models of a worker's evaluation, listed once."""
+    return recipes_of(runner_of(sent).evaluation)
+
+
+@cache
+def chunks_of(sent: bytes) -> list[DrawTask]:
+    """Return the chunks of a worker's evaluation, listed once."""
+    return tasks_of(runner_of(sent).evaluation)
+
+
 def artifact_of_model(sent: bytes, folder: str, *before: Files) -> Files:
     """Apply a model's last edit to those before it, and return the artifact's files."""
     runner = runner_of(sent)
-    recipe = recipes_of(runner.evaluation)[folder]
+    recipe = models_of(sent)[folder]
     try:
         _put(runner, recipe.before, before)
         runner.make(recipe)
@@ -58,7 +70,7 @@ def artifact_of_model(sent: bytes, folder: str, *before: Files) -> Files:
 def chunk_of_task(sent: bytes, place: int, *artifacts: Files) -> Files:
     """Draw a chunk with a stored model, and return its files."""
     runner = runner_of(sent)
-    task = tasks_of(runner.evaluation)[place]
+    task = chunks_of(sent)[place]
     try:
         _put(runner, task.recipe, artifacts)
         runner.draw([task])

@@ -62,7 +62,7 @@ class Runner:
             rows.append(row)
             if job.role == "tested":
                 values.append((row, dict(scored.per_image)))
-            self._drop(job, jobs[place + 1 :])
+            self._drop(jobs, place)
         results = Results(
             evaluation=evaluation.kind,
             protocol=evaluation.name,
@@ -110,7 +110,8 @@ class Runner:
             return
         first = tasks[0]
         self.callback.erasing(first.label, first.what)
-        self._made(first.recipe, tasks)
+        if first.recipe.steps and not self.found(first.recipe, tasks, builds=False):
+            self.make(first.recipe)
         units = {task.key: self.unit(task) for task in tasks}
         found = {key: self.drawer.finished(unit) for key, unit in units.items()}
         there = [metadata for metadata in found.values() if metadata is not None]
@@ -160,30 +161,15 @@ class Runner:
             tasks: What is to be drawn with it; if all is drawn, its tensors may be gone.
             builds: Whether other models build on it, or it has to be whole for another reason.
         """
-        artifact = self.store.stored(recipe)
-        if artifact is None and not builds:
-            artifact = self.store.recorded(recipe)
-            if artifact is not None:
-                self._artifacts[self.evaluation.folder_of(recipe)] = artifact
-                return not self.missing(tasks)
-        if artifact is not None:
-            self._artifacts[self.evaluation.folder_of(recipe)] = artifact
-        return artifact is not None
+        artifact = self.store.stored(recipe) if builds else self.store.recorded(recipe)
+        if artifact is None:
+            return False
+        self._artifacts[self.evaluation.folder_of(recipe)] = artifact
+        return builds or not self.store.dropped(recipe) or not self.missing(tasks)
 
     def missing(self, tasks: Sequence[DrawTask]) -> list[DrawTask]:
         """Return the chunks of a stored model that are still to be drawn."""
         return [task for task in tasks if self.drawer.finished(self.unit(task)) is None]
-
-    def _made(self, recipe: Recipe, tasks: Sequence[DrawTask]) -> None:
-        """Make a model, unless all is drawn that it is needed for: its tensors may be gone."""
-        if not recipe.steps:
-            return
-        recorded = self.store.recorded(recipe)
-        if recorded is not None:
-            self._artifacts[self.evaluation.folder_of(recipe)] = recorded
-            if not self.missing(tasks):
-                return
-        self.make(recipe)
 
     def _draw(self, lent: Counted, unit: Unit) -> ChunkMetadata:
         """Draw a chunk, unless another process did while this one waited for its lock."""
@@ -222,9 +208,12 @@ class Runner:
         wanted = self.detectors.base_accuracy
         check_base(drawn.predictions, model=self.evaluation.model, wanted=wanted)
 
-    def _drop(self, job: Job, later: Sequence[Job]) -> None:
-        """Delete the tensors of a model that no later job needs, if the user wants that."""
-        folder = self.evaluation.folder_of(job.recipe)
-        needed = built_on(self.evaluation) | {self.evaluation.folder_of(j.recipe) for j in later}
-        if self.evaluation.artifacts == "dropped" and job.recipe.steps and folder not in needed:
-            drop_tensors(self.evaluation.root / folder)
+    def _drop(self, jobs: Sequence[Job], place: int) -> None:
+        """Delete the tensors of a job's model that no later job needs, if the user wants that."""
+        evaluation, recipe = self.evaluation, jobs[place].recipe
+        if evaluation.artifacts != "dropped" or not recipe.steps:
+            return
+        folder = evaluation.folder_of(recipe)
+        needed = {evaluation.folder_of(job.recipe) for job in jobs[place + 1 :]}
+        if folder not in needed | built_on(evaluation, jobs):
+            drop_tensors(evaluation.root / folder)

@@ -13,9 +13,10 @@ COSTS = ("ufe", "erase_seconds", "stored_bytes", "peak_memory_bytes", "ufe_per_i
 
 def tracked_runs(evaluation: Evaluation) -> dict[str, TrackedRun]:
     """Return the runs of an evaluation by label; models that others build on have none."""
-    inner = built_on(evaluation)
+    jobs = evaluation.jobs()
+    inner = built_on(evaluation, jobs)
     found: dict[str, TrackedRun] = {}
-    for job in evaluation.jobs():
+    for job in jobs:
         if job.recipe.steps and evaluation.folder_of(job.recipe) not in inner:
             found.setdefault(job.label, _run(evaluation, job))
     return found

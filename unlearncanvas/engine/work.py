@@ -91,10 +91,6 @@ def recipes_of(evaluation: Evaluation) -> dict[str, Recipe]:
     return found
 
 
-def built_on(evaluation: Evaluation) -> set[str]:
-    """Return the folders of the models that other models build on."""
-    return {
-        evaluation.folder_of(job.recipe.before)
-        for job in evaluation.jobs()
-        if len(job.recipe.steps) > 1
-    }
+def built_on(evaluation: Evaluation, jobs: Sequence[Job]) -> set[str]:
+    """Return the folders of the models that the models of some jobs build on."""
+    return {evaluation.folder_of(link) for job in jobs for link in list(job.recipe.links())[:-1]}
