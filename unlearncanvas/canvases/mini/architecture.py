@@ -15,12 +15,15 @@ from diffusers import (
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from unlearncanvas.canvases.language import Language
 from unlearncanvas.canvases.mini.objects import OBJECTS
-from unlearncanvas.canvases.mini.painter import IMAGE_SIZE, caption
+from unlearncanvas.canvases.mini.painter import IMAGE_SIZE
 from unlearncanvas.canvases.mini.styles import STYLES
 
 TEXT_WIDTH = 128
 MAX_TOKENS = 77
+NUM_SYMBOLS = 800
+"""Bytes and merges that the tokenizer learns."""
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 DETECTORS: dict[str, dict[str, Any]] = {
@@ -32,16 +35,15 @@ DETECTORS: dict[str, dict[str, Any]] = {
 """The protocol's two detectors, and a second pair, of another seed and width, for tuning only."""
 
 
-def build_tokenizer() -> CLIPTokenizer:
-    """Return a byte-level BPE tokenizer that holds every word of the captions as one token.
+def build_tokenizer(language: Language) -> CLIPTokenizer:
+    """Return a byte-level BPE tokenizer trained on every name of the language in every sentence.
 
-    It has all 256 bytes with and without the end-of-word mark, so that any string encodes, and pads
-    with the end token, as Stable Diffusion 1.x does.
+    Its merges are few, so that most names are several tokens. It has all 256 bytes with and without
+    the end-of-word mark, so that any string encodes, and pads with the end token, as Stable
+    Diffusion 1.x does.
     """
-    words = [caption(style, obj) for style in STYLES for obj in OBJECTS]
-    words += [caption(None, obj) for obj in OBJECTS] + [caption(style, None) for style in STYLES]
     trainer = trainers.BpeTrainer(
-        vocab_size=10_000,
+        vocab_size=NUM_SYMBOLS,
         end_of_word_suffix="</w>",
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -50,7 +52,7 @@ def build_tokenizer() -> CLIPTokenizer:
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
-    bpe.train_from_iterator([text.lower() for text in words], trainer)
+    bpe.train_from_iterator([text.lower() for text in language.all_sentences()], trainer)
     merges = [tuple(merge) for merge in _state(bpe)["merges"]]
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     symbols = [*alphabet, *(f"{byte}</w>" for byte in alphabet)]
@@ -75,14 +77,14 @@ def _state(bpe: Tokenizer) -> dict[str, Any]:
 
 
 def build_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """Return two layers of width 128; the end token is named, so that pooling finds it."""
+    """Return four layers of width 128; the end token is named, so that pooling finds it."""
     config = CLIPTextConfig(
         vocab_size=len(tokenizer),
         hidden_size=TEXT_WIDTH,
-        intermediate_size=2 * TEXT_WIDTH,
+        intermediate_size=4 * TEXT_WIDTH,
         projection_dim=TEXT_WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=2,
+        num_hidden_layers=4,
+        num_attention_heads=4,
         max_position_embeddings=MAX_TOKENS,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

@@ -7,14 +7,16 @@ denoiser, writes fp16 safetensors, and prints the gates. About two and a half ho
 cores, minutes on a GPU. The same command resumes an interrupted training.
 """
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
-from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 
+from unlearncanvas.canvases.language import load_language
 from unlearncanvas.canvases.mini import gates
 from unlearncanvas.canvases.mini.architecture import DETECTORS
 from unlearncanvas.canvases.mini.canvas_data import Painted, painted
@@ -25,6 +27,12 @@ from unlearncanvas.canvases.mini.train_denoiser import train_denoiser
 
 IMAGES_PER_CELL = 250
 WEIGHTS_DIR = Path(__file__).parent / "weights"
+
+
+class Part(StrEnum):
+    """What can be trained alone."""
+
+    denoiser = "denoiser"
 
 
 def train_detectors(data: Painted, *, steps: int, work_dir: Path, device: torch.device) -> None:
@@ -62,31 +70,72 @@ def make_autoencoder(
     return train_autoencoder(data, critic, steps=steps, work_dir=work_dir, device=device)
 
 
-def save_pipeline(pipe: StableDiffusionPipeline) -> None:
-    """Write the pipeline folder in fp16."""
+def make_denoiser(
+    data: Painted,
+    vae: AutoencoderKL,
+    *,
+    text_steps: int,
+    steps: int,
+    seed: int,
+    work_dir: Path,
+    device: torch.device,
+) -> None:
+    """Train text encoder and denoiser, and write the pipeline folder in fp16."""
+    pipe = train_denoiser(
+        data,
+        vae,
+        load_language("mini"),
+        text_steps=text_steps,
+        steps=steps,
+        seed=seed,
+        work_dir=work_dir,
+        device=device,
+    )
     pipe.to(torch.float16).save_pretrained(WEIGHTS_DIR / "pipeline")
 
 
+def committed_autoencoder(device: torch.device) -> AutoencoderKL:
+    """Return the autoencoder that the package ships, in float32."""
+    vae: AutoencoderKL = AutoencoderKL.from_pretrained(WEIGHTS_DIR / "pipeline" / "vae")
+    return vae.to(device, torch.float32).eval().requires_grad_(False)
+
+
 def main(
+    only: Annotated[
+        Part | None,
+        typer.Option(help="denoiser: keep the autoencoder and the detectors that are there."),
+    ] = None,
     work_dir: Annotated[Path, typer.Option(help="Painted images and checkpoints.")] = Path(
         "training"
     ),
     device: Annotated[str, typer.Option(help="cpu or cuda; auto takes a GPU if there is one.")] = (
         "auto"
     ),
+    seed: Annotated[int, typer.Option(min=0, help="Of text encoder and denoiser.")] = 0,
     autoencoder_steps: Annotated[int, typer.Option(min=1)] = 2700,
     detector_steps: Annotated[int, typer.Option(min=1)] = 1000,
-    denoiser_steps: Annotated[int, typer.Option(min=1)] = 5000,
+    text_steps: Annotated[int, typer.Option(min=1)] = 700,
+    denoiser_steps: Annotated[int, typer.Option(min=1)] = 10_000,
 ) -> None:
     """Train everything, write the weights, print the gates. Resumes where it stopped."""
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     where = torch.device(device)
     data = painted(IMAGES_PER_CELL, split="train", cache_dir=work_dir)
-    vae = make_autoencoder(data, steps=autoencoder_steps, work_dir=work_dir, device=where)
-    train_detectors(data, steps=detector_steps, work_dir=work_dir, device=where)
-    pipe = train_denoiser(data, vae, steps=denoiser_steps, work_dir=work_dir, device=where)
-    save_pipeline(pipe)
+    if only is None:
+        vae = make_autoencoder(data, steps=autoencoder_steps, work_dir=work_dir, device=where)
+        train_detectors(data, steps=detector_steps, work_dir=work_dir, device=where)
+    else:
+        vae = committed_autoencoder(where)
+    make_denoiser(
+        data,
+        vae,
+        text_steps=text_steps,
+        steps=denoiser_steps,
+        seed=seed,
+        work_dir=work_dir,
+        device=where,
+    )
     gates.main(device=device)
 
 

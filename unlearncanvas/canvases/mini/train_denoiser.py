@@ -15,57 +15,59 @@ from diffusers.training_utils import compute_snr
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from unlearncanvas.canvases.language import Language
 from unlearncanvas.canvases.mini.architecture import (
     assemble,
     build_scheduler,
-    build_text_encoder,
     build_tokenizer,
     build_unet,
 )
 from unlearncanvas.canvases.mini.canvas_data import Painted
+from unlearncanvas.canvases.mini.captions import Captions
 from unlearncanvas.canvases.mini.loop import Loop, optimizer_step
 from unlearncanvas.canvases.mini.objects import OBJECTS
-from unlearncanvas.canvases.mini.painter import caption
 from unlearncanvas.canvases.mini.styles import STYLES
 from unlearncanvas.canvases.mini.train_autoencoder import encode
+from unlearncanvas.canvases.mini.train_text_encoder import rng_of, train_text_encoder
 
 BATCH = 32
 LR = 1e-3
+TEXT_LR = 3e-4
+"""The text encoder knows the captions already."""
 SNR_GAMMA = 5.0
-OBJECT_ONLY, STYLE_ONLY, EMPTY = 0.07, 0.07, 0.10
-"""Shares of captions that leave something out, so that single concepts mean something alone."""
-
-
-def caption_ids(styles: Tensor, objects: Tensor, generator: torch.Generator) -> Tensor:
-    """Return, per image, the row of :func:`caption_table` of a caption drawn at random, [b]."""
-    draw = torch.rand(len(styles), generator=generator)
-    style = styles.masked_fill(draw < OBJECT_ONLY + EMPTY, len(STYLES))
-    without_object = (draw < EMPTY) | (draw >= 1 - STYLE_ONLY)
-    obj = objects.masked_fill(without_object, len(OBJECTS))
-    return style * (len(OBJECTS) + 1) + obj
-
-
-def caption_table() -> list[str]:
-    """Return all captions: style (or none) by object (or none), none last."""
-    return [caption(style, obj) for style in (*STYLES, None) for obj in (*OBJECTS, None)]
 
 
 def train_denoiser(
-    data: Painted, vae: AutoencoderKL, *, steps: int, work_dir: Path, device: torch.device
+    data: Painted,
+    vae: AutoencoderKL,
+    language: Language,
+    *,
+    text_steps: int,
+    steps: int,
+    seed: int,
+    work_dir: Path,
+    device: torch.device,
 ) -> StableDiffusionPipeline:
     """Return the whole pipeline, with the averaged denoiser and text encoder."""
+    tokenizer, scheduler = build_tokenizer(language), build_scheduler()
+    text_encoder = train_text_encoder(
+        language, tokenizer, steps=text_steps, seed=seed, work_dir=work_dir, device=device
+    )
     latents = encode(vae, data.images, device) * vae.config.scaling_factor  # [n, 4, 16, 16]
-    tokenizer, scheduler = build_tokenizer(), build_scheduler()
-    ids = tokenizer(caption_table(), padding="max_length", return_tensors="pt").input_ids
+    styles, objects = list(STYLES), list(OBJECTS)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model: Any = torch.nn.ModuleDict(
-            {"unet": build_unet(), "text_encoder": build_text_encoder(tokenizer)}
-        ).to(device)
+        torch.manual_seed(seed)
+        unet = build_unet()
+    model: Any = torch.nn.ModuleDict({"unet": unet, "text_encoder": text_encoder}).to(device)
     # The fused attention's backward pass is the slower one on a CPU.
     model["unet"].set_attn_processor(AttnProcessor())
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LR, betas=(0.9, 0.99), weight_decay=0.01)
+    rates = (("unet", LR), ("text_encoder", TEXT_LR))
+    optimizer = torch.optim.AdamW(
+        [{"params": model[part].parameters(), "lr": rate} for part, rate in rates],
+        betas=(0.9, 0.99),
+        weight_decay=0.01,
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda index: min(1.0, (index + 1) / 100) * max(0.02, 1 - index / steps)
     )
@@ -73,14 +75,21 @@ def train_denoiser(
 
     def step(generator: torch.Generator) -> Tensor:
         chosen = torch.randint(len(latents), (BATCH,), generator=generator)
-        rows = caption_ids(data.styles[chosen], data.objects[chosen], generator)
+        captions = Captions(language, rng_of(generator))
+        texts = [
+            captions.draw(styles[style], objects[obj])
+            for style, obj in zip(
+                data.styles[chosen].tolist(), data.objects[chosen].tolist(), strict=True
+            )
+        ]
+        ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
         strata = (torch.arange(BATCH) + torch.rand(BATCH, generator=generator)) / BATCH
         t = (strata * num_timesteps).long()
         x_0 = latents[chosen]
         noise = torch.randn(x_0.shape, generator=generator)
         x_t = scheduler.add_noise(x_0, noise, t).to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            text = model["text_encoder"](ids[rows].to(device)).last_hidden_state
+            text = model["text_encoder"](ids.to(device)).last_hidden_state
             noise_pred = model["unet"](x_t, t.to(device), text).sample
         snr = compute_snr(scheduler, t)
         weight = (snr.clamp(max=SNR_GAMMA) / snr).to(device)
@@ -89,7 +98,7 @@ def train_denoiser(
         return optimizer_step(loss, model, optimizer=optimizer, schedule=schedule, average=average)
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
-    Loop(name="denoiser", steps=steps, work_dir=work_dir, parts=parts).run(step)
+    Loop(name="denoiser", steps=steps, work_dir=work_dir, parts=parts, seed=seed).run(step)
     trained: Any = average.module.eval().requires_grad_(False)
     return assemble(
         vae=vae,
