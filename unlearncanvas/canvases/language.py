@@ -1,7 +1,7 @@
 """The language of a canvas: names of its concepts beside their own, and sentences to ask in.
 
-One YAML file in ``configs/languages`` holds it. The base model of the canvas is trained on all of it;
-what is held out is held out from erasers and from tuning.
+One YAML file in ``configs/languages`` holds it. The base model of the canvas is trained on all of
+it; what is held out is held out from erasers and from tuning.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from unlearncanvas.core.building import one_line
 from unlearncanvas.core.fields import Frozen
-from unlearncanvas.core.registry import choose, find_config, read_yaml
+from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.types import Domain
 
 FOREIGN = ("german", "russian", "japanese")
@@ -50,7 +50,7 @@ class Forms(Frozen):
 
 @final
 class Language(Frozen):
-    """Names and sentences of a canvas; a sentence's fields are ``{style}``, ``{object}``, ``{article}``.
+    """Names and sentences of a canvas; sentences hold ``{style}``, ``{object}``, ``{article}``.
 
     Attributes:
         sentences: Of a style with an object; the first is the protocol's.
@@ -109,7 +109,7 @@ def fill(sentence: str, **words: str) -> str:
     'picture of an Umbrella'
     """
     article = "an" if words.get("object", "x")[0] in "AEIOUaeiou" else "a"
-    if sentence.startswith("{article}"):
+    if sentence.startswith("{article}"):  # noqa: RUF027 - the field of a template
         article = article.capitalize()
     return sentence.format(article=article, **words)
 

@@ -3,8 +3,8 @@
     loss = CE(style | end token) + CE(object | end token)
 
 with two linear heads that are thrown away; a concept that the caption leaves out is a class of its
-own. Stable Diffusion's text encoder knows its language from CLIP before a denoiser meets it; this is
-the little that ours needs.
+own. Stable Diffusion's text encoder knows its language from CLIP before a denoiser meets it; this
+is the little that ours needs.
 """
 
 from pathlib import Path
