@@ -11,6 +11,7 @@ from metrics.base import Predictions
 from metrics.perceptual import ClipScore, Lpips
 from tests.fixtures.in_process import run
 from tests.fixtures.real_place import furnish
+from unlearncanvas.canvases.language import load_language
 from unlearncanvas.canvases.mini.architecture import build_tokenizer
 from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
@@ -37,7 +38,7 @@ def torch_home(tmp_path_factory):
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory):
     """A folder of CLIP's format."""
-    folder, tokenizer = tmp_path_factory.mktemp("clip"), build_tokenizer()
+    folder, tokenizer = tmp_path_factory.mktemp("clip"), build_tokenizer(load_language("mini"))
     layers = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
     words = {"vocab_size": len(tokenizer), "eos_token_id": tokenizer.eos_token_id}
     config = CLIPConfig(

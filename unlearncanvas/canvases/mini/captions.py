@@ -93,4 +93,4 @@ class Captions:
         return " ".join(words)
 
     def _one_of(self, choices: Sequence[str]) -> str:
-        return choices[self._rng.integers(len(choices))]
+        return choices[int(self._rng.integers(len(choices)))]

@@ -31,7 +31,7 @@ STYLE_NAMES, OBJECT_NAMES = (*STYLES, None), (*OBJECTS, None)
 
 def rng_of(generator: torch.Generator) -> np.random.Generator:
     """Return the numpy generator of a training step, seeded by that of torch."""
-    return np.random.default_rng(torch.randint(2**62, (1,), generator=generator).item())
+    return np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
 
 
 def train_text_encoder(
@@ -84,5 +84,6 @@ def train_text_encoder(
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
     Loop(name="text-encoder", steps=steps, work_dir=work_dir, parts=parts, seed=seed).run(step)
-    trained: CLIPTextModel = average.module["text_encoder"]
-    return trained
+    trained: Any = average.module
+    text_encoder: CLIPTextModel = trained["text_encoder"]
+    return text_encoder

@@ -15,6 +15,7 @@ import typer
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
+from unlearncanvas.canvases.language import load_language
 from unlearncanvas.canvases.mini.architecture import assemble, build_tokenizer
 from unlearncanvas.canvases.unlearncanvas.spec import ViTDetectors
 from unlearncanvas.evaluations.grid.protocol import load_protocol
@@ -52,7 +53,8 @@ def build_stand_in(seed: int = 0) -> StableDiffusionPipeline:
                 num_attention_heads=12,
             )
         )
-    pipe = assemble(vae=vae, text_encoder=text_encoder, tokenizer=build_tokenizer(), unet=unet)
+    tokenizer = build_tokenizer(load_language("mini"))
+    pipe = assemble(vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet)
     for part in (pipe.unet, pipe.vae, pipe.text_encoder):
         part.eval().requires_grad_(False)
     pipe.set_progress_bar_config(disable=True)
