@@ -60,6 +60,18 @@ class Predictions:
             features={name: values[list(rows)] for name, values in self.features.items()},
         )
 
+    @classmethod
+    def pooled(cls, parts: "Sequence[Predictions]") -> "Predictions":
+        """Return the images of several image sets of the same cells; each has seeds of its own."""
+        return cls(
+            cells=[cell for part in parts for cell in part.cells],
+            seeds=[
+                seed * len(parts) + place for place, part in enumerate(parts) for seed in part.seeds
+            ],
+            style_pred=[name for part in parts for name in part.style_pred],
+            object_pred=[name for part in parts for name in part.object_pred],
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInputs:
@@ -140,6 +152,7 @@ class Metric(ABC):
         on_target: Whether it reads only the target's own cells, which no two targets share.
         needs_reference: Whether it compares with features of real images.
         extractor: Name of the feature extractor; None if it compares no features.
+        image_sets: Image sets of other wordings whose images it is given; empty: those of the grid.
     """
 
     heading: ClassVar[str] = ""
@@ -151,6 +164,7 @@ class Metric(ABC):
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
     extractor: str | None = None
+    image_sets: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

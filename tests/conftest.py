@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from unlearncanvas.canvases.mini.architecture import assemble, build_tokenizer
+from unlearncanvas.canvases.mini.architecture import assemble
 from unlearncanvas.engine.editing import Editing
 from unlearncanvas.engine.model_store import ModelStore
 from unlearncanvas.engine.recipe import Recipe, Step
@@ -18,13 +18,15 @@ from unlearncanvas.evaluations.grid.protocol import load_protocol
 from unlearncanvas.types import Concept, PromptPair, Task
 
 WIDTH = 32
+TOKENIZER = Path(__file__).parent / "fixtures" / "tokenizer"
+"""Thirty words, a token each, and all bytes."""
 os.environ["COLUMNS"] = "160"  # consoles read it once, when their module is imported
 
 
 def build_tiny_pipe():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        tokenizer = build_tokenizer()
+        tokenizer = CLIPTokenizer.from_pretrained(TOKENIZER)
         text_encoder = CLIPTextModel(
             CLIPTextConfig(
                 vocab_size=len(tokenizer),

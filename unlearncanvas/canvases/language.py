@@ -72,11 +72,11 @@ class Language(Frozen):
     def _sentences_can_be_filled(self) -> "Language":
         both = {"style": "Sketch", "object": "Cat"}
         for sentence in (*self.sentences, *self.held_out_sentences):
-            _check(sentence, **both)
+            check_sentence(sentence, **both)
         for sentence in self.style_sentences:
-            _check(sentence, style=both["style"])
+            check_sentence(sentence, style=both["style"])
         for sentence in self.object_sentences:
-            _check(sentence, object=both["object"])
+            check_sentence(sentence, object=both["object"])
         return self
 
     def all_sentences(self) -> list[str]:
@@ -126,8 +126,8 @@ def load_language(name: str) -> Language:
         raise ValueError(f"language {name}: {one_line(exc)}") from exc
 
 
-def _check(sentence: str, **words: str) -> None:
-    """Raise ValueError unless the sentence says all of the words and has no other field."""
+def check_sentence(sentence: str, **words: str) -> None:
+    """Raise ValueError unless a sentence says all of the words and has no other field."""
     try:
         said = fill(sentence, **words)
     except (KeyError, IndexError, ValueError) as exc:

@@ -67,7 +67,10 @@ def removal_scores(
         **_fired_scores(fired),
         "clean_style_accuracy": accuracy(grid.predictions, "style"),
         "clean_object_accuracy": accuracy(grid.predictions, "object"),
-        **{name: item.compute(inputs) for name, item in metrics_of(metrics, inputs).items()},
+        **{
+            name: metric.compute(given)
+            for name, (metric, given) in metrics_of(metrics, inputs).items()
+        },
         **_near_scores(near),
     }
 

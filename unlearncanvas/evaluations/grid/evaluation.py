@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from metrics.base import Score
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.evaluation import CUSTOM, Evaluation
-from unlearncanvas.engine.image_sets import ImageSet
+from unlearncanvas.engine.image_sets import ImageSet, filling_batches
 from unlearncanvas.engine.job import Figure, Job, Scored
 from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.scoring import Scoring
@@ -32,6 +32,7 @@ NO_TARGET = Concept(kind="trigger", name="none")
 """Task of the baselines, which are the same whatever the target is."""
 BALANCED = {
     "UA": "unlearning_accuracy",
+    "UA forms": "unlearning_accuracy_over_forms",
     "IRA": "in_domain_retain_accuracy",
     "CRA": "cross_domain_retain_accuracy",
 }
@@ -107,6 +108,7 @@ class GridEvaluation(Evaluation):
     def _job(self, eraser: ConfiguredEraser, target: Concept, step: Step) -> Job:
         rules = self.protocol.for_eraser(eraser.name)
         cells = rules.cells_for(step.task.targets[0])
+        worded_seeds = rules.worded_seeds(self.image_seeds)
         return Job(
             label=self.label(eraser, step.task.seed),
             role="baseline" if eraser.name in BASELINES else "tested",
@@ -119,6 +121,16 @@ class GridEvaluation(Evaluation):
                     seeds=self.image_seeds,
                     sampler=rules.sampler,
                 ),
+                *(
+                    ImageSet(
+                        name=name,
+                        prompts=prompts,
+                        seeds=worded_seeds,
+                        sampler=rules.sampler,
+                        seeds_per_chunk=filling_batches(len(prompts), rules.sampler.batch_size),
+                    )
+                    for name, prompts in rules.worded_prompts(target).items()
+                ),
             ),
             is_base=eraser.name == "none",
         )
@@ -130,15 +142,16 @@ class GridEvaluation(Evaluation):
 
     def score(self, job: Job, scoring: Scoring) -> Scored:
         """Return the protocol's metrics, and how often each concept is found."""
-        predictions = scoring.drawn(job)[GRID].predictions
+        drawn = {name: found.predictions for name, found in scoring.drawn(job).items()}
+        grid = drawn.pop(GRID)
         target = Concept.parse(job.group["target"])
         real = scoring.real(len(self.image_seeds))
         folder = self.folder_of(job.recipe)
         return Scored(
-            scores=target_scores(self.protocol, predictions, target, real),
-            per_image=proportion_outcomes(self.protocol, predictions, target),
+            scores=target_scores(self.protocol, grid, target, real, worded=drawn),
+            per_image=proportion_outcomes(self.protocol, grid, target, worded=drawn),
             details=scoring.once(
-                f"concepts of {folder}", lambda: concept_accuracy(self.protocol, predictions)
+                f"concepts of {folder}", lambda: concept_accuracy(self.protocol, grid)
             ),
         )
 
@@ -153,9 +166,13 @@ class GridEvaluation(Evaluation):
         return mean_rows(rows)
 
     def balance(self, results: Results, label: str) -> Mapping[str, Mapping[str, float]]:
-        """Return UA, IRA and CRA of styles and of objects."""
+        """Return UA, UA over forms, IRA and CRA, if measured, of styles and of objects."""
         return {
-            row.kind: {part: row.scores[name].value for part, name in BALANCED.items()}
+            row.kind: {
+                part: row.scores[name].value
+                for part, name in BALANCED.items()
+                if name in row.scores
+            }
             for row in results.means
             if row.label == label
         }

@@ -32,8 +32,7 @@ def draw_figures(evaluation: Evaluation, rows: Sequence[Row], scoring: Scoring) 
 
 def _picture(job: Job, scoring: Scoring) -> Path:
     """The small picture of the first seed."""
-    (drawn,) = scoring.drawn(job).values()
-    return drawn.units[0].chunk.picture_path
+    return scoring.drawn(job)[job.image_sets[0].name].units[0].chunk.picture_path
 
 
 def _heat_map(evaluation: Evaluation, pairs: Sequence[tuple[Job, Row]], folder: Path) -> Figure:

@@ -1,12 +1,14 @@
 """The grid protocol: prompts, grid, seeds, sampler, detectors, metrics, tiers."""
 
 from collections.abc import Sequence
-from typing import Any, Literal, final, get_args
+from typing import Annotated, Any, Literal, final, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from unlearncanvas.canvases.language import Language, check_sentence, load_language
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.fields import Name, Seed, Seeds
+from unlearncanvas.core.method_config import load_metric
 from unlearncanvas.core.registry import choose, find_config, read_yaml
 from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.protocols import (
@@ -16,12 +18,18 @@ from unlearncanvas.engine.protocols import (
     read_protocol,
 )
 from unlearncanvas.evaluations.grid.parts import Anchors, Targets, Tier
+from unlearncanvas.evaluations.grid.wordings import MIXED, Part, Wordings, is_mixed
 from unlearncanvas.types import Cell, Concept, Domain, Task
 
 NOT_IN_GRID_DIGEST = NOT_IN_DIGEST | {"published", "templates"}
 """Templates are in the digest of an artifact."""
 RENAMED_SETTINGS = {"with_plain_style": "with_reference_style"}
 """Settings of metrics of version 0.6, and what they are now."""
+
+
+def _language(said: object) -> object:
+    """The language that a protocol's file names."""
+    return load_language(said) if isinstance(said, str) else said
 
 
 @final
@@ -36,6 +44,8 @@ class GridProtocol(EvaluationProtocol, Grid):
         retain_stride: Of the cells without the target, every so many-th of each row and column is
             drawn; 1 is all.
         published: Rows in ``configs/published`` that tables show beside the measured ones.
+        language: Other names and sentences of the canvas, in the file its name; None: it has none.
+        wordings: Which part of the language is asked with; no eraser is given any of it.
     """
 
     kind: Literal["grid"] = "grid"
@@ -46,6 +56,8 @@ class GridProtocol(EvaluationProtocol, Grid):
     erase_seed: Seed
     retain_stride: int = Field(default=1, ge=1, serialization_alias="retain_every")
     published: str | None = None
+    language: Annotated[Language | None, BeforeValidator(_language)] = None
+    wordings: Part = "held_out"
 
     @model_validator(mode="after")
     def _consistent(self) -> "GridProtocol":
@@ -60,6 +72,14 @@ class GridProtocol(EvaluationProtocol, Grid):
             self._check_tier(name, tier)
         if self.retain_stride > min(len(self.styles), len(self.objects)):
             raise ValueError(f"retain_stride {self.retain_stride} leaves concepts without a cell")
+        if self.worded_sets() and self.language is None:
+            raise ValueError("metrics of other wordings need a language, as in 'language: mini'")
+        if self.language is not None:
+            check_sentence(self.prompt, style=self.styles[0], object=self.objects[0])
+            for style in self.styles:
+                choose("style in the language", style, self.language.styles)
+            for obj in self.objects:
+                choose("object in the language", obj, self.language.objects)
         choose("style", self.anchors.style, self.styles)
         choose("tier", self.default_tier, self.tiers)
         return self
@@ -103,6 +123,32 @@ class GridProtocol(EvaluationProtocol, Grid):
             if target.name == (style if target.kind == "style" else obj)
             or (row + column) % self.retain_stride == 0
         ]
+
+    def worded_sets(self) -> list[str]:
+        """Return the image sets of other wordings that the metrics read."""
+        read = [name for metric in self.metrics for name in load_metric(metric).image_sets]
+        return list(dict.fromkeys(read))
+
+    def worded_seeds(self, seeds: Sequence[int]) -> tuple[int, ...]:
+        """Return the seeds of images in other wordings: the first half of those of a run."""
+        return tuple(seeds[: (len(seeds) + 1) // 2])
+
+    def worded_prompts(self, target: Concept) -> dict[str, dict[Cell, str]]:
+        """Return the prompts of each image set of other wordings, for a target."""
+        if self.language is None:
+            return {}
+        wordings = Wordings(self.language, self.wordings, self.prompt)
+        own = [cell for cell in self.cells() if target.name in (cell.style, cell.object)]
+        mixed = [
+            Cell(style=style, object=obj)
+            for row, style in enumerate(self.styles)
+            for column, obj in enumerate(self.objects)
+            if is_mixed(row, column)
+        ]
+        return {
+            name: wordings.mixed(mixed) if name == MIXED else wordings.of_target(name, target, own)
+            for name in self.worded_sets()
+        }
 
     def for_tier(self, tier: str) -> "GridProtocol":
         """Return the protocol with a tier's part of the grid; it draws and scores less."""
@@ -150,7 +196,12 @@ class GridProtocol(EvaluationProtocol, Grid):
 
     def num_images(self, targets: Sequence[Concept], seeds: Sequence[int]) -> int:
         """Return the images of one eraser, without those of ``none`` and ``noise``."""
-        return len(seeds) * sum(len(self.cells_for(target)) for target in targets)
+        worded = len(self.worded_seeds(seeds))
+        return sum(
+            len(seeds) * len(self.cells_for(target))
+            + worded * sum(map(len, self.worded_prompts(target).values()))
+            for target in targets
+        )
 
     def amount(self, tier: str) -> str:
         """Return targets, seeds and images of a tier."""

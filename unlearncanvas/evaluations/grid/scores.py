@@ -1,6 +1,7 @@
 """Scores of one target from predictions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,16 +13,32 @@ from unlearncanvas.engine.reference_features import ReferenceFeatures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.types import Concept, Domain
 
+NOTHING: Mapping[str, Predictions] = {}
 
-def metrics_of(names: Sequence[str], inputs: MetricInputs) -> dict[str, Metric]:
-    """Return metrics by name, without those whose features could not be computed."""
+
+def metrics_of(
+    names: Sequence[str], inputs: MetricInputs, worded: Mapping[str, Predictions] = NOTHING
+) -> dict[str, tuple[Metric, MetricInputs]]:
+    """Return metrics by name with what each is given.
+
+    Those whose features could not be computed, or whose images were not drawn, are left out.
+    """
     metrics = {name: load_metric(name) for name in names}
     there = inputs.predictions.features if inputs.reference is not None else {}
     return {
-        name: metric
+        name: (metric, _given(metric, inputs, worded))
         for name, metric in metrics.items()
-        if not metric.needs_reference or metric.extractor in there
+        if (not metric.needs_reference or metric.extractor in there)
+        and all(image_set in worded for image_set in metric.image_sets)
     }
+
+
+def _given(metric: Metric, inputs: MetricInputs, worded: Mapping[str, Predictions]) -> MetricInputs:
+    """The inputs with the images that a metric is about: the grid's, or those of other wordings."""
+    if not metric.image_sets:
+        return inputs
+    parts = [worded[name] for name in metric.image_sets]
+    return replace(inputs, predictions=Predictions.pooled(parts))
 
 
 def target_scores(
@@ -29,10 +46,13 @@ def target_scores(
     predictions: Predictions,
     target: Concept,
     reference: RealFeatures | None,
+    *,
+    worded: Mapping[str, Predictions] = NOTHING,
 ) -> dict[str, Score]:
     """Return every metric of the protocol for one erased model.
 
-    Without ``reference``, those that compare with real images are left out.
+    Without ``reference``, those that compare with real images are left out; without an image set of
+    other wordings, those that read it.
 
     Raises:
         ValueError: If an image of the grid is missing; a missing image never counts as an image.
@@ -40,21 +60,25 @@ def target_scores(
     inputs = inputs_of(protocol, predictions, target, reference)
     check_complete(protocol, inputs.predictions, target)
     return {
-        name: metric.compute(inputs)
-        for name, metric in metrics_of(protocol.metrics, inputs).items()
+        name: metric.compute(given)
+        for name, (metric, given) in metrics_of(protocol.metrics, inputs, worded).items()
     }
 
 
 def proportion_outcomes(
-    protocol: GridProtocol, predictions: Predictions, target: Concept
+    protocol: GridProtocol,
+    predictions: Predictions,
+    target: Concept,
+    *,
+    worded: Mapping[str, Predictions] = NOTHING,
 ) -> dict[str, PerImage]:
     """Return the outcome of every image that counts, for each metric that is a share of images."""
     inputs = inputs_of(protocol, predictions, target, None)
     found = {}
-    for name, metric in metrics_of(protocol.metrics, inputs).items():
+    for name, (metric, given) in metrics_of(protocol.metrics, inputs, worded).items():
         if isinstance(metric, ProportionMetric):
-            included, positive = metric.outcomes(inputs)
-            counted = inputs.predictions.select(included)
+            included, positive = metric.outcomes(given)
+            counted = given.predictions.select(included)
             if included.any():
                 found[name] = PerImage(positive[included], counted.cells, counted.seeds)
     return found
@@ -125,7 +149,7 @@ def real_vs_real(
         reference=reference.real(count),
     )
     return {
-        name: metric.compute(inputs)
-        for name, metric in metrics_of(protocol.metrics, inputs).items()
+        name: metric.compute(given)
+        for name, (metric, given) in metrics_of(protocol.metrics, inputs).items()
         if metric.needs_reference
     }

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from metrics.base import Score
-from unlearncanvas.core.registry import CONFIG_DIR, read_yaml
+from unlearncanvas.core.method_config import load_metric
+from unlearncanvas.core.registry import CONFIG_DIR, names, read_yaml
 from unlearncanvas.results.cells import BASELINES, score_cell, size
 from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.headings import Heading, directed, headings_of, intervals_of
@@ -14,18 +15,34 @@ COST = ("UFE", "seconds", "peak", "stored", "ms an\nimage", "UFE an\nimage")
 
 
 def tables(results: Results) -> list[Table]:
-    """Return a table of scores for style targets, one for object targets, and one of costs."""
+    """Return the scores of style and of object targets, in other wordings too, and costs."""
     found = []
     for kind in ("style", "object"):
         rows = [row for row in results.means if row.kind == kind]
         if rows:
-            found.append(_scores(kind, rows, results))
+            count = f"{len(rows[-1].targets)} {kind}{'s' if len(rows[-1].targets) > 1 else ''}"
+            worded, main = _apart(headings_of(row.scores for row in rows))
+            found.append(_scores(f"Forgetting {count}", rows, main, results))
+            if worded:
+                found.append(_scores(f"In other words: {count}", rows, worded, results))
     return [*found, _costs(results.means)]
 
 
-def _scores(kind: str, rows: Sequence[MeanRow], results: Results) -> Table:
-    count, seeds = len(rows[-1].targets), len(results.seeds)
-    headings = headings_of(row.scores for row in rows)
+def _apart(headings: Sequence[Heading]) -> tuple[list[Heading], list[Heading]]:
+    """The metrics of one image set of other wordings, and all others."""
+    known = names("metrics")
+
+    def worded(item: Heading) -> bool:
+        return item.name in known and len(load_metric(item.name).image_sets) == 1
+
+    return list(filter(worded, headings)), [item for item in headings if not worded(item)]
+
+
+def _scores(
+    title: str, rows: Sequence[MeanRow], headings: Sequence[Heading], results: Results
+) -> Table:
+    """A table of some metrics; real images have a line where one of them is measured on those."""
+    seeds = len(results.seeds)
     columns = [Column("eraser", "left", wrap=False)]
     for name, label, _ in headings:
         first = next(row.scores[name] for row in rows if name in row.scores)
@@ -39,19 +56,21 @@ def _scores(kind: str, rows: Sequence[MeanRow], results: Results) -> Table:
         if published:
             cells = (published.get(item.name, "") for item in headings)
             lines.append((f"{row.label}, as published*", *cells))
-    emphasis[len(lines)] = "dim"
-    real = _line("real images", results.real_vs_real, headings)
+    rule = None
+    if any(item.name in results.real_vs_real for item in headings):
+        rule = len(lines)
+        emphasis[rule] = "dim"
+        lines.append(_line("real images", results.real_vs_real, headings))
     return Table(
         title=(
-            f"Forgetting {count} {kind}{'s' if count > 1 else ''} · {results.protocol} "
-            f"{results.tier}{', subset' if results.subset else ''} · "
+            f"{title} · {results.protocol} {results.tier}{', subset' if results.subset else ''} · "
             f"{seeds} seed{'s' if seeds > 1 else ''}"
         ),
         columns=tuple(columns),
-        rows=(*lines, real),
-        rule=len(lines),
+        rows=lines,
+        rule=rule,
         emphasis=emphasis,
-        caption=_caption(results, rows, count),
+        caption=_caption(results, rows, len(rows[-1].targets)),
     )
 
 
