@@ -113,8 +113,8 @@ def test_the_language_is_in_the_digest_and_no_language_is_not():
 
 
 def test_cells_of_a_part_of_the_grid_stay_in_it():
-    part = protocol(tiers={"x": {"styles": ["Photo", "Neon Lines", "Mosaic"]}}, default_tier="x")
-    prompts = part.for_tier("x").worded_prompts(CAT)
-    assert list(prompts["synonyms"]) == [
+    tier = {"styles": ["Photo", "Neon Lines", "Mosaic"], "targets": {"object": ["Cat"]}}
+    part = protocol(tiers={"x": tier}, default_tier="x").for_tier("x")
+    assert list(part.worded_prompts(CAT)["synonyms"]) == [
         Cell(style=style, object="Cat") for style in ("Photo", "Neon Lines", "Mosaic")
     ]
