@@ -45,7 +45,7 @@ def per_image(path: Path, results: Results, row: Row) -> Mapping[str, PerImage]:
     Raises:
         ValueError: If images of the row are not there any more, or its evaluation is not.
     """
-    evaluation = _evaluation(results)
+    evaluation = evaluation_of_results(results)
     jobs = [job for job in evaluation.jobs() if dict(job.group) == row.group]
     if not jobs:
         raise ValueError(f"{path} holds rows of {row.group}, its protocol none; name that run's")
@@ -68,8 +68,20 @@ def per_image(path: Path, results: Results, row: Row) -> Mapping[str, PerImage]:
     return evaluation.score(chosen, scoring).per_image
 
 
-def _evaluation(results: Results) -> Evaluation:
-    """The evaluation of a run with the baseline ``none`` in the place of its erasers."""
+def of_earlier_protocol(results: Results) -> bool:
+    """Return whether the protocol of a run has changed since: its digest here is another one."""
+    try:
+        return evaluation_of_results(results).digest != results.protocol_digest
+    except ValueError:  # a protocol that is not of this package cannot be looked up
+        return False
+
+
+def evaluation_of_results(results: Results) -> Evaluation:
+    """Return the evaluation of a run with the baseline ``none`` in the place of its erasers.
+
+    Raises:
+        ValueError: If its protocol is not here, or its options are none of this version.
+    """
     options = results.config
     if options is None:
         known = results.protocol in names("protocols")

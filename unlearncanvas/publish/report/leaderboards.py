@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from metrics.base import Score
+from unlearncanvas.engine.stored_rows import of_earlier_protocol
 from unlearncanvas.publish.report.registry import EraserMetadata
 from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.schema import MeanRow, Picture, Results, Row, group_text
@@ -121,6 +122,8 @@ class Leaderboard:
     def title(self) -> str:
         """Protocol, what is measured, number of seeds."""
         parts = [self.first.protocol]
+        if of_earlier_protocol(self.first):
+            parts.append("earlier protocol")
         if self.group:
             parts.append(group_text(self.group))
         else:
