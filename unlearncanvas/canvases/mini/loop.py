@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.optim.swa_utils import AveragedModel
 
+from unlearncanvas.canvases.mini.progress import progress_bar
 from unlearncanvas.core.files import replacing
 
 CHECKPOINT_EVERY_S = 120.0
@@ -42,9 +42,8 @@ class Loop:
     def run(self, step: Callable[[torch.Generator], torch.Tensor]) -> None:
         """Call ``step`` until the steps are done; it returns the loss, a scalar."""
         first = self._load()
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         console = Console(emoji=False)
-        with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        with progress_bar(console) as progress:
             task = progress.add_task(self.name, total=self.steps, completed=first)
             saved = time.monotonic()
             for index in range(first, self.steps):

@@ -17,9 +17,9 @@ from diffusers import AutoencoderKL
 from safetensors.torch import save_file
 
 from unlearncanvas.canvases.language import load_language
-from unlearncanvas.canvases.mini import gates
 from unlearncanvas.canvases.mini.architecture import DETECTORS
 from unlearncanvas.canvases.mini.canvas_data import Painted, painted
+from unlearncanvas.canvases.mini.gates.command import main as print_gates
 from unlearncanvas.canvases.mini.objects import OBJECTS
 from unlearncanvas.canvases.mini.train_autoencoder import train_autoencoder
 from unlearncanvas.canvases.mini.train_classifiers import train_classifier
@@ -136,7 +136,7 @@ def main(
         work_dir=work_dir,
         device=where,
     )
-    gates.main(device=device)
+    print_gates(device=device)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""The gates that the weights of the mini canvas must pass, measured and printed."""
