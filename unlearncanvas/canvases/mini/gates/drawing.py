@@ -45,16 +45,21 @@ def draw_and_look(
         progress.advance(task, len(images))
         started = time.perf_counter()
     detections = joined(parts)
-    return Drawn(answers(asked, detections, detectors), detections, seconds)
+    names = detectors.names("style"), detectors.names("object")
+    return Drawn(answers(asked, detections, *names), detections, seconds)
 
 
-def answers(asked: Sequence[Asked], detections: Detections, detectors: Detectors) -> list[Answer]:
-    """Return what was asked for with the names that the detectors give it."""
-    styles, objects = detectors.names("style"), detectors.names("object")
-    found = zip(
+def answers(
+    asked: Sequence[Asked],
+    detections: Detections,
+    styles: Sequence[str],
+    objects: Sequence[str],
+) -> list[Answer]:
+    """Return what was asked for with the most probable style and object."""
+    places = zip(
         detections.style_prob.argmax(axis=1), detections.object_prob.argmax(axis=1), strict=True
     )
     return [
         Answer(item, Cell(style=styles[style], object=objects[obj]))
-        for item, (style, obj) in zip(asked, found, strict=True)
+        for item, (style, obj) in zip(asked, places, strict=True)
     ]
