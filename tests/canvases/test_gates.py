@@ -187,12 +187,11 @@ def test_the_empty_prompt_is_asked_for_500_times():
 def test_no_image_is_drawn_twice_and_no_seed_is_a_protocols():
     asked = [*grid(MINI), *beyond_grid(MINI)]
     assert len({(item.kind, item.request) for item in asked}) == len(asked) == 2880 + 6380
-    seeds = {item.request.seed for item in asked}
-    assert min(seeds) == FIRST_SEED
+    assert min(item.request.seed for item in asked) == FIRST_SEED
     for name in names("protocols"):
         plain = read_yaml(find_config("protocols", name))
-        used = plain.get("seeds") or range(plain["first_seed"], plain["first_seed"] + 1000)
-        assert seeds.isdisjoint(used)
+        last = max(0, *plain.get("seeds", ()), plain.get("first_seed", 0) + 1000)
+        assert last < FIRST_SEED
 
 
 def test_a_kind_passes_where_style_and_object_each_keep_the_limit():
@@ -355,7 +354,7 @@ def test_painted_images_pass_at_99_percent():
 
 def test_the_nearest_training_image_is_found():
     features, training = np.array([[0.0, 0.0], [3.0, 4.0]]), np.array([[0.0, 1.0], [3.0, 0.0]])
-    assert nearest(features, training) == pytest.approx([1.0, 18**0.5])
+    assert nearest(features, training) == pytest.approx([1.0, 4.0])
 
 
 def test_time_is_that_of_one_image():
@@ -395,3 +394,12 @@ def test_the_language_is_printed_with_every_form_and_sentence(capsys, monkeypatc
         assert all(form in printed for form in (name, *forms.all()))
     for sentence in (*MINI.sentences, *MINI.held_out_sentences, *MINI.object_sentences):
         assert sentence in printed
+
+
+def test_no_word_of_the_language_is_cut_in_a_terminal_of_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    command.main(language=True)
+    printed = capsys.readouterr().out
+    words = " ".join([*MINI.styles["Crayon"].all(), *MINI.styles["Pointillism"].all()]).split()
+    assert all(word in printed for word in words)
+    assert "…" not in printed

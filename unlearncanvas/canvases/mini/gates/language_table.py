@@ -30,9 +30,10 @@ def _sentences(language: Language) -> Table:
 
 
 def _names(language: Language, kind: Domain, title: str) -> Table:
-    headings = (kind, "synonyms", "held out", "description", *FOREIGN)
-    table = Table(*headings, title=title, show_lines=True)
+    table = Table(kind, "synonyms", "held out", title=title, show_lines=True)
+    table.add_column("description", overflow="fold")
+    table.add_column("\n".join(FOREIGN), no_wrap=True)
     for name, forms in language.forms(kind).items():
-        synonyms, held_out = ", ".join(forms.synonyms), ", ".join(forms.held_out)
-        table.add_row(name, synonyms, held_out, forms.description, *forms.foreign)
+        lists = ("\n".join(words) for words in (forms.synonyms, forms.held_out))
+        table.add_row(name, *lists, forms.description, "\n".join(forms.foreign))
     return table
