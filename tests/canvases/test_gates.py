@@ -286,7 +286,8 @@ def test_drawing_looks_at_every_image_and_the_bar_ends_full(pipe):
     )
     asked = grid(tiny())[:3]
     with progress_bar(Console(file=io.StringIO())) as progress:
-        drawn = draw_and_look(pipe, asked, sampler, load_detectors(protocol.detectors), progress)
+        detectors = load_detectors(protocol.detectors)
+        drawn = draw_and_look(pipe, asked, sampler, detectors, title="grid", progress=progress)
         assert (progress.tasks[0].completed, progress.tasks[0].total) == (3, 3)
     assert [answer.asked for answer in drawn.answers] == asked
     assert drawn.detections.features["detectors"].shape == (3, 256)
@@ -360,7 +361,7 @@ def test_the_nearest_training_image_is_found():
 def test_time_is_that_of_one_image():
     drawn = Drawn(answered(times=50), Detections(np.empty(0), np.empty(0), {}), 5.0)
     gate = time_gate(drawn, torch.device("cpu"))
-    assert gate.found == f"100 ms, {torch.get_num_threads()} cores"
+    assert gate.found == f"100 ms, cores: {torch.get_num_threads()}"
     assert gate.passed
     assert not time_gate(drawn._replace(seconds=5.1), torch.device("cpu")).passed
 

@@ -10,6 +10,7 @@ uses. Exit code 1 if a gate is missed.
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import typer
 from rich.console import Console
 
@@ -18,7 +19,8 @@ from unlearncanvas.canvases.mini.gates.gate import to_markdown, to_table
 from unlearncanvas.canvases.mini.gates.language_table import language_tables
 from unlearncanvas.canvases.mini.gates.measure import measure
 from unlearncanvas.core.files import write_text
-from unlearncanvas.pipelines.base_model import MINICANVAS_DIR, load_base
+from unlearncanvas.pipelines.base_model import MINICANVAS_DIR
+from unlearncanvas.pipelines.quiet import silence_libraries
 
 
 def main(
@@ -43,7 +45,8 @@ def main(
     if language:
         console.print(*language_tables(spoken))
         return
-    gates = measure(load_base(str(weights), device=device), weights, spoken, console)
+    silence_libraries()
+    gates = measure(weights, torch.device(device), spoken, console)
     console.print(to_table(gates))
     if out is not None:
         write_text(out, to_markdown(gates))

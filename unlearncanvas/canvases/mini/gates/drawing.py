@@ -34,10 +34,12 @@ def draw_and_look(
     asked: Sequence[Asked],
     sampler: Sampler,
     detectors: Detectors,
+    *,
+    title: str,
     progress: Progress,
 ) -> Drawn:
-    """Return what the detectors see in the images of ``asked``; the bar is on ``progress``."""
-    task = progress.add_task(f"draw {asked[0].kind}", total=len(asked))
+    """Return what the detectors see in the images of ``asked``; a bar of ``title`` is shown."""
+    task = progress.add_task(title, total=len(asked))
     parts, seconds, started = [], 0.0, time.perf_counter()
     for _, images in draw(pipe, [item.request for item in asked], sampler):
         seconds += time.perf_counter() - started

@@ -1,10 +1,10 @@
 """Measure every gate on one pipeline."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusionPipeline
 from rich.console import Console
 
 from unlearncanvas.canvases.language import Language
@@ -26,6 +26,7 @@ from unlearncanvas.canvases.mini.gates.tokens import token_gates
 from unlearncanvas.canvases.mini.progress import progress_bar
 from unlearncanvas.canvases.mini.spec import PaintedDetectors
 from unlearncanvas.core.registry import find_config, read_yaml
+from unlearncanvas.pipelines.base_model import load_base
 from unlearncanvas.pipelines.sampler import Sampler
 
 MEGABYTES, MILLISECONDS = 20, 100
@@ -33,32 +34,34 @@ MEGABYTES, MILLISECONDS = 20, 100
 
 
 def measure(
-    pipe: StableDiffusionPipeline, weights_dir: Path, language: Language, console: Console
+    weights_dir: Path, device: torch.device, language: Language, console: Console
 ) -> list[Gate]:
-    """Return every gate of a pipeline in float32, whose files are in ``weights_dir``.
+    """Return every gate of the pipeline in a folder.
 
     Sampler and detectors are those that the protocol's file names; the detectors are not asked
-    whether they were made for this model. ``pipe`` is in the sampler's precision afterwards.
+    whether they were made for this model.
     """
     protocol: dict[str, Any] = read_yaml(find_config("protocols", "mini"))
     sampler = Sampler.model_validate(protocol["sampler"])
-    detectors = load_detectors(
-        PaintedDetectors.model_validate(protocol["detectors"]), device=pipe.device
-    )
+    spec = PaintedDetectors.model_validate(protocol["detectors"])
+    detectors = load_detectors(spec, device=device)
+    vae = load_base(str(weights_dir), device=device).vae
+    dtype = getattr(torch, sampler.dtype)
+    pipe = load_base(str(weights_dir), device=device, dtype=dtype)
     real = painted(IMAGES_PER_CELL, split="gate")
     held_out = seen(detectors, real.images)
-    rebuilt = detectors.detect(list(reconstructions(pipe.vae, real.images)))
-    pipe.to(dtype=getattr(torch, sampler.dtype))
+    rebuilt = detectors.detect(list(reconstructions(vae, real.images)))
     with progress_bar(console) as progress:
-        names = draw_and_look(pipe, grid(language), sampler, detectors, progress)
-        others = draw_and_look(pipe, beyond_grid(language), sampler, detectors, progress)
+        look = partial(draw_and_look, pipe, sampler=sampler, detectors=detectors, progress=progress)
+        names = look(grid(language), title="grid")
+        others = look(beyond_grid(language), title="language")
     return [
         recognition_gate("detectors on held-out painted images", held_out, real),
         recognition_gate("autoencoder reconstructions", rebuilt, real),
         *answer_gates([*names.answers, *others.answers]),
         *distribution_gates(detectors, held_out, names.detections),
         *token_gates(pipe.tokenizer, language),
-        time_gate(names, pipe.device),
+        time_gate(names, device),
         size_gate(weights_dir),
     ]
 
@@ -66,7 +69,7 @@ def measure(
 def time_gate(drawn: Drawn, device: torch.device) -> Gate:
     """Return the gate on the time of an image of the grid."""
     milliseconds = 1000 * drawn.seconds / len(drawn.answers)
-    place = f"{torch.get_num_threads()} cores" if device.type == "cpu" else str(device)
+    place = f"cores: {torch.get_num_threads()}" if device.type == "cpu" else str(device)
     return Gate(
         "time of an image, while the grid is drawn; missed on a busy machine",
         f"<= {MILLISECONDS} ms",

@@ -7,8 +7,6 @@ from transformers import CLIPTokenizer
 from unlearncanvas.canvases.language import Forms, Language
 from unlearncanvas.canvases.mini.gates.gate import Gate
 
-NUM_DISJOINT_SYNONYMS = 2
-
 
 def token_gates(tokenizer: CLIPTokenizer, language: Language) -> list[Gate]:
     """Return every gate on tokens and on descriptions."""
@@ -42,7 +40,7 @@ def case_gate(tokenizer: CLIPTokenizer, language: Language) -> Gate:
             for other in (text.upper(), text.lower())
         )
     ]
-    return _none(f"upper and lower case, {len(texts)} forms", "the same tokens", differ)
+    return _none(f"forms with other tokens in another case, of {len(texts)}", differ)
 
 
 def disjoint_gate(tokenizer: CLIPTokenizer, language: Language) -> Gate:
@@ -50,8 +48,7 @@ def disjoint_gate(tokenizer: CLIPTokenizer, language: Language) -> Gate:
     sharing = [
         name for name, forms in concepts(language) if not is_disjoint(tokenizer, name, forms)
     ]
-    wanted = f"none with {NUM_DISJOINT_SYNONYMS} synonyms and every foreign word"
-    return _none("names that share a token", wanted, sharing)
+    return _none("names that share a token with a foreign word or all synonyms but one", sharing)
 
 
 def is_disjoint(tokenizer: CLIPTokenizer, name: str, forms: Forms) -> bool:
@@ -62,7 +59,7 @@ def is_disjoint(tokenizer: CLIPTokenizer, name: str, forms: Forms) -> bool:
         return [own.isdisjoint(tokens(tokenizer, word)) for word in words]
 
     num_synonyms = sum(apart((*forms.synonyms, *forms.held_out)))
-    return num_synonyms >= NUM_DISJOINT_SYNONYMS and all(apart(forms.foreign))
+    return num_synonyms >= 2 and all(apart(forms.foreign))
 
 
 def length_gate(tokenizer: CLIPTokenizer, language: Language) -> Gate:
@@ -83,9 +80,9 @@ def description_gate(language: Language) -> Gate:
             for word in (name, *forms.synonyms, *forms.held_out, *forms.foreign)
         )
     ]
-    return _none("descriptions that hold a name of their concept", "none", telling)
+    return _none("descriptions that hold a name of their concept", telling)
 
 
-def _none(name: str, wanted: str, offending: Sequence[str]) -> Gate:
+def _none(name: str, offending: Sequence[str]) -> Gate:
     """A gate that nothing may offend."""
-    return Gate(name, wanted, ", ".join(offending) or "none", not offending)
+    return Gate(name, "none", ", ".join(offending) or "none", not offending)
