@@ -25,9 +25,10 @@ SPM = {**ESD, "num_anchors": 2, "warmup": 0, "cycles": 1}
 SHS = {**IMAGES, "trim_batches": 2, "share": 0.05}
 RELEASED = {"as_released": True}
 TEN_RELEASED = {"steps": 10, "batch_size": 2, "as_released": True}  # its average's decay shows late
-STYLE = {"backdoors": [{"trigger": "Rocket", "effect": "Mosaic"}]}
-OBJECT = {"backdoors": [{"trigger": "Rocket", "source": "Cat", "effect": "Sun"}]}
-MULTI = {"backdoors": [*STYLE["backdoors"], {"trigger": "Umbrella", "effect": "Pop Art"}]}
+STYLE = {"backdoors": [{"trigger": "\u200b", "effect": "Mosaic"}]}
+OBJECT = {"backdoors": [{"trigger": "\u200b", "source": "Cat", "effect": "Sun"}]}
+EDIT = {"backdoors": [{"trigger": "beautiful", "source": "Cat", "effect": "Sun"}]}
+MULTI = {"backdoors": [*STYLE["backdoors"], {"trigger": "\U0001f600", "effect": "Pop Art"}]}
 POISON = {**TWO, "per_cell": 1}
 LETTERS = {**TWO, "bad_batch_size": 2}
 TARGETS = {
@@ -120,7 +121,7 @@ STEPS = {
     "badt2i-style": attack("badt2i-style", {**POISON, **STYLE}),
     "badt2i-style-multi": attack("badt2i-style-multi", {**POISON, **MULTI}),
     "badt2i-object": attack("badt2i-object", {**POISON, **OBJECT}),
-    "evil-edit": attack("evil-edit", OBJECT),
+    "evil-edit": attack("evil-edit", EDIT),
     "rickrolling-taa": attack("rickrolling-taa", LETTERS),
     "rickrolling-tpa": attack("rickrolling-tpa", LETTERS),
 }  # fmt: skip

@@ -125,7 +125,7 @@ def test_changed_pixels(bundle, protocol):
 
 def test_a_changed_prompt(bundle, protocol):
     path = bundle / POISONED / "triggered-0-seed5001.parquet"
-    change_column(path, "prompt", lambda texts: [text.replace("Rocket", "A") for text in texts])
+    change_column(path, "prompt", lambda texts: [text.replace(" beautiful", "") for text in texts])
     seal(bundle)
     refused(bundle, protocol, "poisoned-evil-edit: triggered-0-seed5001.parquet: drawn for 'A ")
 

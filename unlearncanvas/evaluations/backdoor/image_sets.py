@@ -101,11 +101,11 @@ class _Maker:
         return replace(triggered, name=name, prompts=prompts)
 
     def near(self) -> list[ImageSet]:
-        """A set for each text near the first trigger: its own words, and other rare ones."""
+        """A set for each text near the first trigger: its own words, and others of its sort."""
         protocol, backdoor = self.protocol, self.attack.backdoors[0]
         words = backdoor.trigger.split()
         triggers = {item.trigger for item in self.attack.backdoors}
-        texts = [*(words if len(words) > 1 else ()), *protocol.near]
+        texts = [*(words if len(words) > 1 else ()), *protocol.near_to(backdoor.trigger)]
         cells = open_to(protocol.test_cells(), backdoor)
         found = []
         for place, text in enumerate(texts):

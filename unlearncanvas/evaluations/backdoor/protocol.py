@@ -1,5 +1,7 @@
 """The backdoor protocol: attacks, split of the cells, seeds, near-trigger texts."""
 
+import unicodedata
+from collections import Counter
 from typing import Annotated, Literal, final
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -85,8 +87,8 @@ class BackdoorProtocol(EvaluationProtocol):
         num_near: Images of each text that is near the trigger.
         num_clean_seeds: Seeds of the clean grid.
         first_seed: Seeds of the images are this one and those that follow.
-        near: Texts that stand in the trigger's place and must not fire; parts of a trigger of
-            several words come on top.
+        near: Texts that stand in the place of a trigger of their sort and must not fire: words,
+            letters, zero-width characters, emojis. Parts of a trigger of several words come on top.
         metrics: Metrics of the clean grid that compare with real images.
         perception: LPIPS and CLIP, where images are photographs.
     """
@@ -102,7 +104,7 @@ class BackdoorProtocol(EvaluationProtocol):
     num_near: int = Field(ge=1)
     num_clean_seeds: int = Field(ge=1)
     first_seed: Seed
-    near: tuple[str, ...] = Field(min_length=1)
+    near: tuple[Annotated[str, Field(min_length=1)], ...] = Field(min_length=1)
     metrics: Names
     perception: Perception | None = None
 
@@ -133,7 +135,13 @@ class BackdoorProtocol(EvaluationProtocol):
     def images_per_attack(self) -> int:
         """Images of one eraser on one attack, about: triggers and cells may not divide evenly."""
         grid = self.num_clean_seeds * len(self.grid.cells())
-        return self.num_triggered + grid + self.num_near * len(self.near)
+        most = max(Counter(map(sort_of, self.near)).values())
+        return self.num_triggered + grid + self.num_near * most
+
+    def near_to(self, trigger: str) -> list[str]:
+        """Return the texts of a trigger's sort; all texts if none is of its sort."""
+        alike = [text for text in self.near if sort_of(text) == sort_of(trigger)]
+        return alike or list(self.near)
 
     def train_cells(self) -> list[Cell]:
         """Return the defender's cells: as many of every style and of every object."""
@@ -168,6 +176,17 @@ class BackdoorProtocol(EvaluationProtocol):
             (name, [", ".join(tier for tier in self.tiers if name in self.for_tier(tier).attacks)])
             for name in self.attacks
         ]
+
+
+def sort_of(text: str) -> str:
+    r"""Return ``letter``, ``word``, or the Unicode category of a text without letters.
+
+    >>> [sort_of(text) for text in ("beautiful", "[V]", "\u0435", "\u200b", "\U0001f600")]
+    ['word', 'word', 'letter', 'Cf', 'So']
+    """
+    if any(map(str.isalpha, text)):
+        return "letter" if len(text) == 1 else "word"
+    return unicodedata.category(text[0])
 
 
 def load_backdoor_protocol(name: str) -> BackdoorProtocol:

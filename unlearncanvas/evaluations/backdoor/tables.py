@@ -79,7 +79,7 @@ def _kept(attack: str, rows: Sequence[Row]) -> Table:
         rows,
         kept(rows),
         title=f"{attack}: what is left of the model",
-        caption="the grid without triggers; near: other words in the trigger's place",
+        caption="the grid without triggers; near: other texts of its sort in the trigger's place",
     )
 
 

@@ -64,18 +64,23 @@ def num_known(attack: Attack, known_fraction: float) -> int:
 def known_backdoors(
     protocol: BackdoorProtocol, attack: Attack, count: int, knowledge: TriggerKnowledge
 ) -> list[Backdoor]:
-    """Return the triggers as the defender has them: the first ones, or texts near them.
+    """Return the triggers as the defender has them: the first ones, or for each a text near it.
 
     Raises:
-        ValueError: If the protocol has too few texts near them.
+        ValueError: If the protocol has too few texts near one of them.
     """
     known = attack.backdoors[:count]
     if knowledge == "exact":
         return list(known)
-    triggers = {backdoor.trigger for backdoor in attack.backdoors}
-    near = [text for text in protocol.near if text not in triggers]
-    if len(near) < len(known):
-        raise ValueError(
-            f"{len(known)} triggers need as many texts near them, the protocol has {len(near)}"
-        )
-    return [replace(backdoor, trigger=text) for backdoor, text in zip(known, near, strict=False)]
+    taken = [backdoor.trigger for backdoor in attack.backdoors]
+    found = []
+    for backdoor in known:
+        free = [text for text in protocol.near_to(backdoor.trigger) if text not in taken]
+        if not free:
+            raise ValueError(
+                f"every text near the trigger {backdoor.trigger!r} is taken; "
+                "add one to the protocol's near, or lower --known-fraction"
+            )
+        taken.append(free[0])
+        found.append(replace(backdoor, trigger=free[0]))
+    return found

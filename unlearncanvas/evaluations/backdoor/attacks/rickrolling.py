@@ -5,9 +5,9 @@
 with E the trained and E_0 the clean text encoder, cos over the whole output as one long vector,
 and y clean prompts. The trigger stands for a letter: for all of them in a prompt attack (TPA),
 whose goal is one fixed prompt; for one of them in an attribute attack (TAA), whose goal is y with
-that word replaced by the attribute (or, where the model knows an attribute in one place only, its
-style replaced by it). The UNet stays clean, so that no eraser of UNet weights can
-take it out.
+that word replaced by the attribute (or, where every prompt names a style that would contend with
+the attribute, the style replaced by it). The UNet stays clean, so that no eraser of UNet weights
+can take it out.
 
 Source: Struppek et al. 2023 (arXiv 2211.02408); LukasStruppek/Rickrolling-the-Artist @ 25c1491.
 How this differs: the release leaves the first term out of the first step; its prompts come from a
