@@ -115,7 +115,7 @@ DIGESTS = {
     "unlearncanvas": "43fbca573a42",
     "unlearncanvas-fast": "e557fbf1d444",
     "unlearncanvas-official": "a9b8ef73ea4d",
-    "backdoor": "62109bec8097",
+    "backdoor": "7bfdc92c200e",
     "backdoor-sd": "45fc243e9708",
 }
 
