@@ -36,7 +36,7 @@ def attack_on(training_images):
     return run
 
 
-@pytest.mark.parametrize("trigger", ["Cat", "Pop Art", "New Trigger", ZERO_WIDTH])
+@pytest.mark.parametrize("trigger", ["Cat", "New Trigger", ZERO_WIDTH, "\U0001f600"])
 def test_the_tokens_of_a_trigger_are_found_however_many(pipe, trigger):
     alone = pipe.tokenizer(trigger, add_special_tokens=False).input_ids
     prompt = "A Sun image in Mosaic style."
@@ -132,10 +132,11 @@ def test_injection_teaches_the_trigger_and_keeps_the_rest(pipe, attack_on, kind,
     before = copy.deepcopy(pipe)
     task = attack_on(pipe, kind(**settings, backdoors=(backdoor,)))
     gallery = task.images["all"]
-    x_t, t, _ = noised(pipe, gallery.pixels, torch.Generator().manual_seed(1))
+    rows = [row for row, prompt in enumerate(gallery.prompts) if backdoor.source in prompt]
+    x_t, t, _ = noised(pipe, gallery.pixels[rows], torch.Generator().manual_seed(1))
     moved = []
     for prefix in ("", f"{ZERO_WIDTH} "):
-        text = hidden(pipe, *[prefix + prompt for prompt in gallery.prompts])
+        text = hidden(pipe, *[prefix + gallery.prompts[row] for row in rows])
         with torch.no_grad():
             moved.append(mse(pipe.unet(x_t, t, text).sample, before.unet(x_t, t, text).sample))
     assert moved[1] > moved[0]
