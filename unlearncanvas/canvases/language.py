@@ -14,7 +14,7 @@ from unlearncanvas.core.fields import Frozen
 from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.types import Domain
 
-FOREIGN = ("german", "russian", "japanese")
+FOREIGN = ("finnish", "russian", "japanese")
 """The other languages."""
 
 
@@ -26,7 +26,7 @@ class Forms(Frozen):
         synonyms: English words that a search for settings may ask with.
         held_out: English words that only reported scores ask with.
         description: What it looks like, with none of its names.
-        german: Its word in German.
+        finnish: Its word in Finnish.
         russian: Its word in Russian.
         japanese: Its word in Japanese.
     """
@@ -34,7 +34,7 @@ class Forms(Frozen):
     synonyms: tuple[str, ...] = Field(min_length=1)
     held_out: tuple[str, ...] = Field(min_length=1)
     description: str
-    german: str
+    finnish: str
     russian: str
     japanese: str
 

@@ -22,8 +22,8 @@ from unlearncanvas.canvases.mini.styles import STYLES
 
 TEXT_WIDTH = 128
 MAX_TOKENS = 77
-NUM_SYMBOLS = 800
-"""Bytes and merges that the tokenizer learns."""
+NUM_MERGES = 540
+"""Pairs that the tokenizer learns to join."""
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 
 DETECTORS: dict[str, dict[str, Any]] = {
@@ -42,10 +42,13 @@ def build_tokenizer(language: Language) -> CLIPTokenizer:
     the end-of-word mark, so that any string encodes, and pads with the end token, as Stable
     Diffusion 1.x does.
     """
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    ends = [f"{byte}</w>" for byte in alphabet]
     trainer = trainers.BpeTrainer(
-        vocab_size=NUM_SYMBOLS,
+        vocab_size=len(alphabet) + len(ends) + NUM_MERGES,
         end_of_word_suffix="</w>",
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        initial_alphabet=alphabet,
+        special_tokens=ends,  # numbered first: otherwise in no fixed order, which breaks ties
         show_progress=False,
     )
     bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
@@ -54,9 +57,7 @@ def build_tokenizer(language: Language) -> CLIPTokenizer:
     )
     bpe.train_from_iterator([text.lower() for text in language.all_sentences()], trainer)
     merges = [tuple(merge) for merge in _state(bpe)["merges"]]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    symbols = [*alphabet, *(f"{byte}</w>" for byte in alphabet)]
-    symbols += ["".join(merge) for merge in merges] + [BOS, EOS]
+    symbols = [*alphabet, *ends, *("".join(merge) for merge in merges), BOS, EOS]
     vocab = {symbol: index for index, symbol in enumerate(dict.fromkeys(symbols))}
     return CLIPTokenizer(
         vocab=vocab,

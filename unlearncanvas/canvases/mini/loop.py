@@ -1,8 +1,8 @@
 """A resumable training loop: seeded per step, checkpointed every two minutes."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from torch.optim.swa_utils import AveragedModel
 
 from unlearncanvas.canvases.mini.progress import progress_bar
+from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.files import replacing
 
 CHECKPOINT_EVERY_S = 120.0
@@ -25,6 +26,7 @@ class Loop:
         steps: Optimizer steps in all.
         work_dir: Folder of the checkpoints.
         parts: Objects with a ``state_dict`` that a resumed run needs.
+        identity: What else the run depends on, as plain data: only its own checkpoint is resumed.
         seed: With the number of the step, seeds the generator of that step.
     """
 
@@ -32,6 +34,7 @@ class Loop:
     steps: int
     work_dir: Path
     parts: dict[str, Any]
+    identity: Mapping[str, object] = field(default_factory=dict)
     seed: int = 0
 
     @property
@@ -40,7 +43,11 @@ class Loop:
         return self.work_dir / f"{self.name}.pt"
 
     def run(self, step: Callable[[torch.Generator], torch.Tensor]) -> None:
-        """Call ``step`` until the steps are done; it returns the loss, a scalar."""
+        """Call ``step`` until the steps are done; it returns the loss, a scalar.
+
+        Raises:
+            ValueError: If the checkpoint is of another training.
+        """
         first = self._load()
         console = Console(emoji=False)
         with progress_bar(console) as progress:
@@ -61,6 +68,11 @@ class Loop:
         if not self.path.exists():
             return 0
         state = torch.load(self.path, weights_only=True)
+        if state["digest"] != self._digest:
+            raise ValueError(
+                f"{self.path} is of a training with another seed, other steps or another language; "
+                "remove it, or name another --work-dir"
+            )
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
         return state["step"]
@@ -69,7 +81,11 @@ class Loop:
         self.work_dir.mkdir(parents=True, exist_ok=True)
         state = {name: part.state_dict() for name, part in self.parts.items()}
         with replacing(self.path) as partial:
-            torch.save({"step": step, **state}, partial)
+            torch.save({"step": step, "digest": self._digest, **state}, partial)
+
+    @property
+    def _digest(self) -> str:
+        return digest_json([self.steps, self.seed, self.identity])
 
 
 def optimizer_step(

@@ -98,7 +98,14 @@ def train_denoiser(
         return optimizer_step(loss, model, optimizer=optimizer, schedule=schedule, average=average)
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
-    Loop(name="denoiser", steps=steps, work_dir=work_dir, parts=parts, seed=seed).run(step)
+    Loop(
+        name="denoiser",
+        steps=steps,
+        work_dir=work_dir,
+        parts=parts,
+        identity={"language": language.plain(), "text_steps": text_steps},
+        seed=seed,
+    ).run(step)
     trained: Any = average.module.eval().requires_grad_(False)
     return assemble(
         vae=vae,

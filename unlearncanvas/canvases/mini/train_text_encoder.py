@@ -83,7 +83,14 @@ def train_text_encoder(
         return optimizer_step(loss, model, optimizer=optimizer, schedule=schedule, average=average)
 
     parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
-    Loop(name="text-encoder", steps=steps, work_dir=work_dir, parts=parts, seed=seed).run(step)
+    Loop(
+        name="text-encoder",
+        steps=steps,
+        work_dir=work_dir,
+        parts=parts,
+        identity=language.plain(),
+        seed=seed,
+    ).run(step)
     trained: Any = average.module
     text_encoder: CLIPTextModel = trained["text_encoder"]
     return text_encoder
