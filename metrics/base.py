@@ -21,6 +21,9 @@ class Predictions:
         seeds: The protocol's seed of each image.
         style_pred: Style detector's prediction.
         object_pred: Object detector's prediction.
+        style_prob: Style detector's probabilities, in the order of its names; None where only its
+            predictions are known.
+        object_prob: The same of the object detector.
         features: Features by extractor, float64 [n, feature] each; only those that metrics need.
     """
 
@@ -28,11 +31,14 @@ class Predictions:
     seeds: Sequence[int]
     style_pred: Sequence[str]
     object_pred: Sequence[str]
+    style_prob: Float[np.ndarray, "n style"] | None = None
+    object_prob: Float[np.ndarray, "n object"] | None = None
     features: Mapping[str, Float[np.ndarray, "n _"]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         lengths = {len(self.cells), len(self.seeds), len(self.style_pred), len(self.object_pred)}
         lengths |= {len(rows) for rows in self.features.values()}
+        lengths |= {len(rows) for rows in (self.style_prob, self.object_prob) if rows is not None}
         if len(lengths) != 1:
             raise ValueError(
                 f"predictions must have one entry per image, got lengths {sorted(lengths)}"
@@ -46,6 +52,17 @@ class Predictions:
         """Return the detected names, [n]."""
         return np.array(self.style_pred if domain == "style" else self.object_pred)
 
+    def probabilities(self, domain: Domain) -> Float[np.ndarray, "n name"]:
+        """Return a detector's probabilities, in the order of its names.
+
+        Raises:
+            ValueError: If only its predictions are known.
+        """
+        found = self.style_prob if domain == "style" else self.object_prob
+        if found is None:
+            raise ValueError(f"this metric needs the {domain} detector's probabilities")
+        return found
+
     def select(self, mask: np.ndarray) -> "Predictions":
         """Return the images where ``mask`` [n] is True."""
         return self.take(np.flatnonzero(mask).tolist())
@@ -57,6 +74,8 @@ class Predictions:
             seeds=[self.seeds[row] for row in rows],
             style_pred=[self.style_pred[row] for row in rows],
             object_pred=[self.object_pred[row] for row in rows],
+            style_prob=None if self.style_prob is None else self.style_prob[list(rows)],
+            object_prob=None if self.object_prob is None else self.object_prob[list(rows)],
             features={name: values[list(rows)] for name, values in self.features.items()},
         )
 
@@ -82,12 +101,17 @@ class MetricInputs:
         target: The erased concept.
         reference_style: The style that means no style; never a target, excluded from IRA.
         reference: Features of real images and their cells; None if no metric needs them.
+        base: The base model's images of the same cells and seeds, each from the same noise; None if
+            no metric needs them or they were not drawn.
+        detector_names: Names of each detector's probabilities, in their order.
     """
 
     predictions: Predictions
     target: Concept
     reference_style: str
     reference: "RealFeatures | None" = None
+    base: Predictions | None = None
+    detector_names: Mapping[Domain, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +175,7 @@ class Metric(ABC):
         higher_is_better: Direction.
         on_target: Whether it reads only the target's own cells, which no two targets share.
         needs_reference: Whether it compares with features of real images.
+        needs_base: Whether it compares with the base model's images.
         extractor: Name of the feature extractor; None if it compares no features.
         image_sets: Image sets of other wordings whose images it is given; empty: those of the grid.
     """
@@ -161,6 +186,7 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool] = True
     on_target: ClassVar[bool] = False
     needs_reference: ClassVar[bool] = False
+    needs_base: ClassVar[bool] = False
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(allow_inf_nan=False)
 
     extractor: str | None = None

@@ -1,4 +1,4 @@
-"""Two erasers on the same cells and seeds: distances of pairs, differences of proportions, tests.
+"""Two erasers on the same cells and seeds: distances of pairs, differences of scores, tests.
 
     difference = mean(a_i - b_i),  i over the same cells and seeds
     t = mean(d_c) / (sd(d_c) / sqrt(cells)),  with cells - 1 degrees of freedom
@@ -6,7 +6,8 @@
 with d_c the mean difference in cell c. Images of one cell are correlated, so a test that treats
 images as independent (McNemar's) rejects too often. The interval adds the squared distances to the
 bounds of both proportions' intervals, less the covariance of the cells: near 0 or 100 % the spread
-of the observed differences underestimates that of new cells.
+of the observed differences underestimates that of new cells. That of a difference of means is the
+t interval of the cells' mean differences.
 
 Source: Donner & Klar 2000, Design and Analysis of Cluster Randomization Trials, section 6.2, the
 test; Newcombe 1998, Statistics in Medicine 17(22), method 10, the interval, here with the
@@ -20,14 +21,15 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from scipy.special import stdtr
 
-from metrics.intervals import Bounds, Interval, grid, proportion_bounds
+from metrics.intervals import Bounds, Interval, grid, mean_bounds, proportion_bounds
+from metrics.per_image import PerImage
 
 
 class Difference(NamedTuple):
-    """The difference of two proportions over the same images.
+    """The difference of two proportions or means over the same images.
 
     Attributes:
-        value: First minus second, in [-1, 1].
+        value: First minus second; of proportions in [-1, 1].
         interval: Its 95 % interval.
         p_value: Of the null hypothesis of no difference; at least 2 to the power of 1 - cells, the
             smallest p-value of the sign-flip test over cells.
@@ -36,6 +38,45 @@ class Difference(NamedTuple):
     value: float
     interval: Interval
     p_value: float
+
+
+def paired_scores(first: PerImage, second: PerImage) -> Difference:
+    """Return the difference of two scores over the same images, in their unit.
+
+    Args:
+        first: Values of each image; of outcomes, the score is their percentage.
+        second: The same of another model, images in the same order.
+
+    Raises:
+        ValueError: If not every cell has every seed exactly once.
+    """
+    compare = paired_difference if first.is_share else paired_mean_difference
+    found = compare(first.values, second.values, cells=first.cells, seeds=first.seeds)
+    if not first.is_share:
+        return found
+    low, high = found.interval
+    return Difference(100 * found.value, Interval(100 * low, 100 * high), found.p_value)
+
+
+def paired_mean_difference(
+    first: Float[np.ndarray, " n"],
+    second: Float[np.ndarray, " n"],
+    *,
+    cells: Sequence[Hashable],
+    seeds: Sequence[int],
+) -> Difference:
+    """Return the difference of two means of a value per image, with the t interval over cells.
+
+    Raises:
+        ValueError: If not every cell has every seed exactly once, or there is a single cell.
+    """
+    tables = grid(first, cells, seeds), grid(second, cells, seeds)
+    bounds = mean_bounds(tables[0] - tables[1])
+    if bounds is None:
+        raise ValueError("all images are of one cell; a paired interval needs two or more")
+    return Difference(
+        float(first.mean() - second.mean()), bounds.interval(), float(difference_p(*tables))
+    )
 
 
 def paired_difference(

@@ -5,10 +5,11 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-from metrics.base import Metric, MetricInputs, Predictions, Score
-from metrics.intervals import grid, mean_bounds, proportion_bounds
+from metrics.base import MetricInputs, Predictions, Score
+from metrics.intervals import grid, proportion_bounds
+from metrics.per_image import PerImage, PerImageMetric
 from unlearncanvas.types import Domain
 
 
@@ -24,27 +25,26 @@ class Outcomes(NamedTuple):
     positive: Bool[np.ndarray, " n"]
 
 
-class ProportionMetric(Metric):
-    """A metric that is a proportion of images; two models are compared pairwise by its outcomes."""
+class ProportionMetric(PerImageMetric):
+    """A metric that is a proportion of images."""
 
     @abstractmethod
     def outcomes(self, inputs: MetricInputs) -> Outcomes:
         """Return which images are in the denominator, and which have the counted property."""
 
-    def compute(self, inputs: MetricInputs) -> Score:
+    def per_image(self, inputs: MetricInputs) -> PerImage:
+        """Return the outcomes of the included images."""
+        included, positive = self.outcomes(inputs)
+        predictions = inputs.predictions.select(included)
+        return PerImage(positive[included], predictions.cells, predictions.seeds)
+
+    def summarize(self, images: PerImage) -> Score:
         """Return the proportion in percent.
 
         Raises:
-            ValueError: If no image is included.
+            ValueError: If there are no images.
         """
-        included, positive = self.outcomes(inputs)
-        predictions = inputs.predictions.select(included)
-        return proportion_score(
-            positive[included],
-            predictions.cells,
-            predictions.seeds,
-            higher_is_better=self.higher_is_better,
-        )
+        return proportion_score(*images, higher_is_better=self.higher_is_better)
 
 
 def target_domain(inputs: MetricInputs) -> Domain:
@@ -102,33 +102,5 @@ def proportion_score(
         n=len(positive),
         low=100 * interval.low,
         high=100 * interval.high,
-        higher_is_better=higher_is_better,
-    )
-
-
-def mean_score(
-    values: Float[np.ndarray, " n"],
-    cells: Sequence[Hashable],
-    seeds: Sequence[int],
-    *,
-    unit: str,
-    higher_is_better: bool = False,
-) -> Score:
-    """Return the mean of a value >= 0 per image, with the interval over cells.
-
-    Args:
-        values: One per image.
-        cells: Cell of each image.
-        seeds: Seed of each image.
-        unit: Unit of the values.
-        higher_is_better: Direction; the default is that of a distance.
-    """
-    bounds = mean_bounds(grid(values, cells, seeds))
-    return Score(
-        value=float(values.mean()),
-        n=len(values),
-        low=None if bounds is None else max(0.0, float(bounds.low)),
-        high=None if bounds is None else float(bounds.high),
-        unit=unit,
         higher_is_better=higher_is_better,
     )

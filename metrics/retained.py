@@ -1,14 +1,14 @@
-"""Features of the retained cells, generated and real, as many of each per cell."""
+"""The retained cells; their features, generated and real, as many of each per cell."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from metrics.base import MetricInputs
-from unlearncanvas.types import Cell
+from unlearncanvas.types import Cell, Concept
 
 
 class FeaturePair(NamedTuple):
@@ -36,14 +36,8 @@ def retained_features(inputs: MetricInputs, extractor: str) -> FeaturePair:
         raise ValueError(
             f"this metric needs {extractor} features of the predictions and of real images"
         )
-    kind = inputs.target.kind
-    domain = "style" if kind == "trigger" else kind
-
-    def kept(name: str) -> bool:
-        return kind == "trigger" or name != inputs.target.name
-
-    rows = [row for row, cell in enumerate(predictions.cells) if kept(cell.name(domain))]
-    real = [row for row, cell in enumerate(reference.cells) if kept(cell.name(domain))]
+    rows = np.flatnonzero(retained(predictions.cells, inputs.target)).tolist()
+    real = np.flatnonzero(retained(reference.cells, inputs.target)).tolist()
     asked = Counter(predictions.cells[row] for row in rows)
     if asked != Counter(reference.cells[row] for row in real):
         raise ValueError("every retained cell needs as many real images as generated ones")
@@ -52,3 +46,11 @@ def retained_features(inputs: MetricInputs, extractor: str) -> FeaturePair:
         reference.features[extractor][real].astype(np.float64),
         [predictions.cells[row] for row in rows],
     )
+
+
+def retained(cells: Sequence[Cell], target: Concept) -> Bool[np.ndarray, " n"]:
+    """Return whether each cell is without the target; every cell is without a trigger."""
+    kind = target.kind
+    if kind == "trigger":
+        return np.ones(len(cells), dtype=bool)
+    return np.array([cell.name(kind) != target.name for cell in cells])

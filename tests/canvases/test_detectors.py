@@ -197,11 +197,14 @@ def test_without_inception_the_rest_still_comes_out(protocol, weights, images, c
 
 
 @pytest.mark.parametrize("canvas", ["mini", "mini-tune", "unlearncanvas"])
-def test_rows_are_as_wide_as_is_known_without_weights(canvas, protocol, weights):
+def test_widths_and_names_are_known_without_weights(canvas, protocol, weights):
     spec = protocol.detectors if canvas == "unlearncanvas" else load_protocol(canvas).detectors
-    found = load_detectors(spec, sources=sources(weights)).detect([np.zeros((64, 64, 3), np.uint8)])
+    loaded = load_detectors(spec, sources=sources(weights))
+    found = loaded.detect([np.zeros((64, 64, 3), np.uint8)])
     probabilities = found.style_prob.size + found.object_prob.size
     assert spec.row_widths() == (found.features["detectors"].size, probabilities)
+    for domain in ("style", "object"):
+        assert spec.names(domain) == loaded.names(domain)
     assert row_widths(spec, ["inception_clean"]) == (spec.row_widths()[0] + 2048, probabilities)
 
 

@@ -80,7 +80,7 @@ def test_features_of_real_images_are_computed_once(finished, place):
 def test_without_the_dataset_the_other_metrics_come_out(place, tmp_path):
     done = bench(place, "--out", str(tmp_path), "--skip-base-check")
     assert done.returncode == 0, done.stderr
-    assert "FID and KID are left out" in done.stdout
+    assert "(FID, KID, artifacts) are left out" in done.stdout
     (path,) = tmp_path.glob("small-real/uce-*/smoke/results.json")
     results = read_results(path)
     assert results.real_vs_real == {}

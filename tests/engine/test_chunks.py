@@ -46,6 +46,9 @@ def test_what_is_written_comes_back(chunk):
     assert predictions.seeds == [188] * 4 + [288] * 4
     assert predictions.object_pred[:4] == ["Cat", "Sun", "Cat", "Sun"]
     assert set(predictions.features) == {"detectors", "inception_clean"}
+    np.testing.assert_array_equal(predictions.style_prob[:4], detections.style_prob)
+    np.testing.assert_array_equal(predictions.object_prob[:4], detections.object_prob)
+    assert predictions.take([6]).style_prob.tolist() == predictions.style_prob[[6]].tolist()
     for name, values in detections.features.items():
         np.testing.assert_allclose(predictions.features[name][:4], values, atol=1e-3)
     assert set(chunk.read().column_names) >= {"sha256", "style_prob", "object_prob", "prompt"}

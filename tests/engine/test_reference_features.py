@@ -69,7 +69,7 @@ def test_painted_images_are_not_cached_and_a_dataset_is_asked_for(tmp_path, capl
     on_hub = Sources(dataset="OPTML-Group/UnlearnCanvas")
     assert open_reference(photographs, detectors, on_hub, tmp_path).cache_dir == tmp_path
     assert open_reference(photographs, detectors, SHIPPED, tmp_path) is None
-    assert "FID and KID are left out: real images are needed" in caplog.text
+    assert "(FID, KID, artifacts) are left out: real images are needed" in caplog.text
 
 
 def test_two_at_once_compute_it_once(reference):

@@ -51,7 +51,7 @@ def rescored(name):
         predictions = to_predictions(
             [pq.read_table(place / f"seed{seed}.parquet") for seed in manifest.seeds]
         )
-        scores = target_scores(rules, predictions, target, real)
+        scores = target_scores(rules, predictions, target, real).scores
         rows.append(old[str(target)].model_copy(update={"scores": scores}))
         values |= _flat(f"{target}", scores | concept_accuracy(rules, predictions))
     for row in mean_rows(rows):

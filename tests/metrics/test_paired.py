@@ -5,7 +5,14 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from metrics.intervals import proportion_bounds
-from metrics.paired import difference_bounds, difference_p, paired_difference
+from metrics.paired import (
+    difference_bounds,
+    difference_p,
+    paired_difference,
+    paired_mean_difference,
+    paired_scores,
+)
+from metrics.per_image import PerImage
 
 
 def test_a_difference_is_tested_over_cells():
@@ -70,3 +77,41 @@ def test_images_of_a_cell_are_not_taken_for_independent():
     first = np.array([True] * 50 + [False] * 50)
     found = paired_difference(first, np.zeros(100, bool), cells=cells, seeds=seeds)
     assert (found.value, found.p_value) == (0.5, pytest.approx(0.5))
+
+
+def test_a_difference_of_means_is_the_paired_t_test_of_the_cells_means():
+    rng = np.random.default_rng(0)
+    cells, seeds = np.repeat(np.arange(12), 3).tolist(), [1, 2, 3] * 12
+    hard = np.repeat(rng.normal(size=12), 3)
+    first, second = (hard + rng.normal(scale=0.1, size=36) for _ in range(2))
+    found = paired_mean_difference(first, second, cells=cells, seeds=seeds)
+    change = (first - second).reshape(12, 3).mean(axis=1)
+    test = ttest_1samp(change, 0)
+    assert found.value == pytest.approx(change.mean())
+    assert found.p_value == pytest.approx(test.pvalue)
+    assert found.interval == pytest.approx(tuple(test.confidence_interval(0.95)))
+    order = rng.permutation(36)
+    mixed = paired_mean_difference(
+        first[order], second[order], cells=[cells[i] for i in order],
+        seeds=[seeds[i] for i in order],
+    )  # fmt: skip
+    assert mixed.interval == pytest.approx(found.interval)
+
+
+def test_a_difference_of_means_over_one_cell_has_no_interval():
+    with pytest.raises(ValueError, match="all images are of one cell"):
+        paired_mean_difference(np.ones(2), np.zeros(2), cells=["a", "a"], seeds=[1, 2])
+
+
+def test_scores_are_compared_in_their_own_unit():
+    """Shares in points with the interval of proportions, means as they are with theirs."""
+    cells, seeds = [0, 0, 1, 1], [1, 2, 1, 2]
+    first, second = np.array([True, True, True, False]), np.array([True, False, False, False])
+    shares = paired_scores(PerImage(first, cells, seeds), PerImage(second, cells, seeds))
+    plain = paired_difference(first, second, cells=cells, seeds=seeds)
+    assert shares.value == 50
+    assert shares.interval == pytest.approx([100 * end for end in plain.interval])
+    numbers = [np.array([3.0, 4, 5, 6]), np.array([1.0, 2, 2, 3])]
+    means = paired_scores(*(PerImage(values, cells, seeds) for values in numbers))
+    assert means.value == 2.5
+    assert means.interval == pytest.approx((2.5 - 12.7062 * 0.5, 2.5 + 12.7062 * 0.5), rel=1e-5)

@@ -30,8 +30,10 @@ def registry(tmp_path, monkeypatch):
 def test_headings_of_the_shipped_metrics():
     found = {name: heading_of(name).label for name in files.names("metrics")}
     assert found == {
+        "artifact_rate": "artifacts",
         "cross_domain_retain_accuracy": "CRA",
         "cross_domain_retain_accuracy_whole_grid": "CRA whole grid",
+        "drift": "drift",
         "fid_inception_clean": "FID",
         "fid_inception_torchvision": "FID (torchvision)",
         "fid_minicanvas": "FID",
@@ -39,6 +41,7 @@ def test_headings_of_the_shipped_metrics():
         "in_domain_retain_accuracy_with_photo": "IRA with Photo",
         "kid_inception_clean": "KID x1000",
         "kid_minicanvas": "KID x1000",
+        "residual": "residual",
         "target_cross_domain_accuracy": "CRA on target",
         "unlearning_accuracy": "UA",
     }

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from unlearncanvas.core.fields import Frozen
+from unlearncanvas.types import Domain
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +24,10 @@ class CanvasDetectors(Frozen, ABC):
         Raises:
             ValueError: If their weights are missing, damaged or not the ones named.
         """
+
+    @abstractmethod
+    def names(self, domain: Domain) -> tuple[str, ...]:
+        """Return the names of a detector's probabilities in their order, without weights."""
 
     @abstractmethod
     def row_widths(self) -> tuple[int, int]:

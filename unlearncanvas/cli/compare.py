@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from unlearncanvas.engine.job import PerImage
+    from metrics.per_image import PerImage
     from unlearncanvas.publish.report.leaderboards import Run
     from unlearncanvas.results.export import Table
     from unlearncanvas.results.headings import Heading
@@ -51,9 +51,9 @@ def compare(
 ) -> None:
     """Compare two runs image by image: differences with intervals, and where they come from.
 
-    Differences are first minus second, in points, over the images that both drew for the same
-    target or attack, cell and seed; intervals and p are over cells. A score that is no share of
-    images has no p: the two values are set side by side.
+    Differences are first minus second, in the score's unit, over the images that both drew for the
+    same target or attack, cell and seed; intervals and p are over cells. A score that is neither a
+    share of images nor a mean over them has no p: the two values are set side by side.
     """
     from unlearncanvas.results.export import to_terminal
 
@@ -116,7 +116,7 @@ def _table(one: Side, two: Side, groups: Sequence[str]) -> "Table":
 
 
 def _lines(one: Side, two: Side, group: str) -> Iterator[tuple[str, ...]]:
-    """A line for every score: shares image by image, others by their values."""
+    """A line for every score: shares and means image by image, others by their values."""
     from unlearncanvas.results.headings import headings_of, value_text
 
     values = one.per_image(group), two.per_image(group)
@@ -133,22 +133,21 @@ def _lines(one: Side, two: Side, group: str) -> Iterator[tuple[str, ...]]:
 
 
 def _paired(heading: "Heading", one: "PerImage", two: "PerImage") -> Iterator[str]:
-    """Both proportions, their difference with its interval, p, and the number of images."""
-    from metrics.paired import paired_difference
+    """Both scores, their difference with its interval, p, and the number of images."""
+    from metrics.paired import paired_scores
+    from metrics.per_image import PerImage
 
     places = [dict.fromkeys(zip(side.cells, side.seeds, strict=True)) for side in (one, two)]
     shared = [place for place in places[0] if place in places[1]]
-    hits = []
+    cells, seeds = [cell for cell, _ in shared], [seed for _, seed in shared]
+    both = []
     for side in (one, two):
         order = {place: row for row, place in enumerate(zip(side.cells, side.seeds, strict=True))}
-        hits.append(side.values[[order[place] for place in shared]])
-    found = paired_difference(
-        *hits, cells=[cell for cell, _ in shared], seeds=[seed for _, seed in shared]
-    )
-    low, high = (100 * end for end in found.interval)
-    digits = 1 if heading.digits is None else heading.digits
-    yield from (f"{100 * hit.mean():.{digits}f}" for hit in hits)
-    yield f"{100 * found.value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+        both.append(PerImage(side.values[[order[place] for place in shared]], cells, seeds))
+    found = paired_scores(*both)
+    (low, high), digits = found.interval, 1 if heading.digits is None else heading.digits
+    yield from (f"{images.in_unit.mean():.{digits}f}" for images in both)
+    yield f"{found.value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
     yield f"{found.p_value:.2g}"
     yield f"{len(shared)}"
 

@@ -219,6 +219,8 @@ def to_predictions(tables: Sequence[pa.Table]) -> Predictions:
         seeds=column["seed"],
         style_pred=table["style_pred"].to_pylist(),
         object_pred=table["object_pred"].to_pylist(),
+        style_prob=_matrix(table["style_prob"]),
+        object_prob=_matrix(table["object_prob"]),
         features=features,
     )
 

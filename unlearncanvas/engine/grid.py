@@ -94,6 +94,10 @@ class Grid(Frozen):
         """Return the extractors that the metrics ask for beside the detectors' own features."""
         return sorted({load_metric(name).extractor for name in self.metrics} - {None, OWN})
 
+    def base_metrics(self) -> list[str]:
+        """Return the metrics that compare with the base model's images."""
+        return [name for name in self.metrics if load_metric(name).needs_base]
+
     def for_eraser(self: G, name: str) -> G:
         """Return the grid as one eraser's images are drawn."""
         variant = self.variants.get(name)

@@ -1,13 +1,12 @@
 """Jobs of an evaluation, their scores, and the figures of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from metrics.base import Score
+from metrics.per_image import PerImage
 from unlearncanvas.engine.image_sets import ImageSet
 from unlearncanvas.engine.recipe import Recipe
 
@@ -52,20 +51,6 @@ class Figure(NamedTuple):
     name: str
     label: str | None = None
     group: Mapping[str, str] = {}
-
-
-class PerImage(NamedTuple):
-    """One value an image, for paired comparisons with another row of the group.
-
-    Attributes:
-        values: [n], percent or another unit.
-        cells: Cell of each image; cells are the clusters of the test.
-        seeds: Its seed.
-    """
-
-    values: np.ndarray
-    cells: Sequence[object]
-    seeds: Sequence[int]
 
 
 class Scored(NamedTuple):

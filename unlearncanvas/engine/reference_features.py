@@ -92,7 +92,7 @@ def open_reference(
     try:
         source = grid.reference.open(sources)
     except ValueError as exc:
-        _log.warning("FID and KID are left out: %s", exc)
+        _log.warning("scores that need real images (FID, KID, artifacts) are left out: %s", exc)
         return None
     return ReferenceFeatures(
         grid=grid,

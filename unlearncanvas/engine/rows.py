@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 
-from metrics.paired import paired_difference
+from metrics.paired import paired_scores
+from metrics.per_image import PerImage
 from unlearncanvas.engine.chunks import ChunkMetadata, ufe_per_image
-from unlearncanvas.engine.job import Job, PerImage, Scored
+from unlearncanvas.engine.job import Job, Scored
 from unlearncanvas.pipelines.artifacts import Artifact
 from unlearncanvas.results.schema import Comparison, Row
 
@@ -65,19 +66,15 @@ def compared(values: Sequence[tuple[Row, Mapping[str, PerImage]]]) -> Iterator[C
     """
     for (one, first), (two, second) in combinations(values, 2):
         for name in filter(second.__contains__, first) if one.group == two.group else ():
-            found = paired_difference(
-                first[name].values,
-                second[name].values,
-                cells=first[name].cells,
-                seeds=first[name].seeds,
-            )
+            found = paired_scores(first[name], second[name])
             yield Comparison(
                 group=one.group,
                 score=name,
                 first=one.label,
                 second=two.label,
-                difference=100 * found.value,
-                low=100 * found.interval.low,
-                high=100 * found.interval.high,
+                difference=found.value,
+                low=found.interval.low,
+                high=found.interval.high,
                 p_value=found.p_value,
+                unit=one.scores[name].unit,
             )

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from metrics.per_image import PerImage
 from unlearncanvas.canvases.detectors import Detectors
 from unlearncanvas.engine.base_check import check_base
 from unlearncanvas.engine.callbacks import Callback
@@ -11,7 +12,7 @@ from unlearncanvas.engine.chunks import ChunkMetadata
 from unlearncanvas.engine.drawing import Drawer, Unit
 from unlearncanvas.engine.environment import environment
 from unlearncanvas.engine.evaluation import Evaluation
-from unlearncanvas.engine.job import Job, PerImage, Scored
+from unlearncanvas.engine.job import Job, Scored
 from unlearncanvas.engine.model_store import ModelStore
 from unlearncanvas.engine.recipe import Recipe
 from unlearncanvas.engine.rows import compared, relative, row_of

@@ -63,6 +63,8 @@ class Scoring:
         find: Returns the images of a job.
         artifact: Returns the provenance of a recipe's last step.
         model_digest: Returns the digest of a recipe's tensors.
+        has_base: Whether the base model's images are among those of ``find``; there are none beside
+            images that were drawn elsewhere.
     """
 
     reference: ReferenceFeatures | None
@@ -70,6 +72,7 @@ class Scoring:
     find: Callable[[Job], Drawn]
     artifact: Callable[[Recipe], Artifact]
     model_digest: Callable[[Recipe], str]
+    has_base: bool = True
     _base: dict[str, DrawnSet] = field(default_factory=dict)
     _last: tuple[Job, Drawn] | None = None
     _once: dict[str, Any] = field(default_factory=dict)

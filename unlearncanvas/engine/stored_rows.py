@@ -7,11 +7,12 @@ from typing import NoReturn
 
 import torch
 
+from metrics.per_image import PerImage
 from unlearncanvas.core.registry import names
 from unlearncanvas.engine.chunks import Chunk
 from unlearncanvas.engine.drawing import Unit
 from unlearncanvas.engine.evaluation import Evaluation
-from unlearncanvas.engine.job import Job, PerImage
+from unlearncanvas.engine.job import Job
 from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.engine.scoring import Drawn, DrawnSet, Scoring
 from unlearncanvas.results.run_config import RunConfig
@@ -46,7 +47,8 @@ def per_image(path: Path, results: Results, row: Row) -> Mapping[str, PerImage]:
         ValueError: If images of the row are not there any more, or its evaluation is not.
     """
     evaluation = evaluation_of_results(results)
-    jobs = [job for job in evaluation.jobs() if dict(job.group) == row.group]
+    every = evaluation.jobs()
+    jobs = [job for job in every if dict(job.group) == row.group]
     if not jobs:
         raise ValueError(f"{path} holds rows of {row.group}, its protocol none; name that run's")
     chosen = jobs[-1]
@@ -58,12 +60,14 @@ def per_image(path: Path, results: Results, row: Row) -> Mapping[str, PerImage]:
             drawn.setdefault(unit.image_set.name, []).append(unit)
         return {name: DrawnSet(units) for name, units in drawn.items()}
 
+    base = {job.label for job in every if job.is_base}
     scoring = Scoring(
         reference=None,
         device=torch.device("cpu"),
         find=find,
         artifact=_not_there,
         model_digest=_not_there,
+        has_base=any(other.label in base for other in results.rows),
     )
     return evaluation.score(chosen, scoring).per_image
 

@@ -22,6 +22,8 @@ def comparison_tables(results: Results) -> list[Table]:
 
 def comparison_table(title: str, items: Sequence[Comparison]) -> Table:
     """Return a table of comparisons of one group and score."""
+    digits, unit = heading_of(items[0].score).digits, items[0].unit
+    places = 1 if digits is None else digits
     return Table(
         title=title,
         columns=(
@@ -34,10 +36,11 @@ def comparison_table(title: str, items: Sequence[Comparison]) -> Table:
             (
                 item.first,
                 item.second,
-                f"{item.difference:+.1f} [{item.low:+.1f}, {item.high:+.1f}]",
+                f"{item.difference:+.{places}f} [{item.low:+.{places}f}, {item.high:+.{places}f}]",
                 f"{item.p_value:.2g}",
             )
             for item in items
         ],
-        caption="points, 95 % interval; p: t test over cells, not corrected for the many tests",
+        caption=f"{'points' if unit == '%' else unit}, 95 % interval; p: t test over cells, not "
+        "corrected for the many tests",
     )

@@ -101,6 +101,7 @@ class Comparison(_Frozen):
         low: Lower end of its 95 % interval.
         high: Upper end.
         p_value: Of a t test over cells, not corrected for the number of comparisons.
+        unit: Unit of the score; a difference of percentages is in points.
     """
 
     group: dict[str, str]
@@ -111,6 +112,7 @@ class Comparison(_Frozen):
     low: float
     high: float
     p_value: float
+    unit: str = "%"
 
 
 class Picture(_Frozen):

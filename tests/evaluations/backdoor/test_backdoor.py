@@ -10,6 +10,7 @@ import yaml
 from rich.console import Console
 
 from metrics.base import Predictions, RealFeatures
+from metrics.drift import relative_distance
 from metrics.paired import feature_distance, pixel_distance
 from tests.fixtures.in_process import run
 from tests.fixtures.small_backdoor import write_attack, write_protocol
@@ -239,13 +240,18 @@ def test_scores_of_four_images_by_hand():
     clean = shown(*RIGHT)
     success = np.array([True, False, False, False])
     reference = RealFeatures(cells=CELLS, features={"detectors": np.eye(4, 3)})
-    scores = removal_scores(
+    found = removal_scores(
         [Fired(wrong_once, clean, success, True), Fired(clean, clean, ~success, False)],
-        [Near(wrong_once, clean, success)], wrong_once, reference=reference, metrics=[],
+        [Near(wrong_once, clean, success)], wrong_once, clean, reference=reference,
+        metrics=["drift"],
     )  # fmt: skip
+    scores = found.scores
     values = {name: round(score.value, 4) for name, score in scores.items()}
     pair = [shown.predictions.features["detectors"] for shown in (wrong_once, clean)]
     distance = feature_distance(*pair).mean()
+    moved = relative_distance(*pair)
+    assert found.per_image["drift"].values.tolist() == moved.tolist()
+    assert found.per_image["attack_success_rate"].values.sum() == 4
     assert values == {
         "attack_success_rate": 50.0,
         "removal_accuracy": 50.0,
@@ -256,6 +262,7 @@ def test_scores_of_four_images_by_hand():
         "attack_success_rate_unknown": 75.0,
         "clean_style_accuracy": 75.0,
         "clean_object_accuracy": 100.0,
+        "drift": round(moved.mean(), 4),  # of the clean grid from the clean model's
         "near_success_rate": 25.0,
         "near_as_asked": 75.0,
         "near_pixel_distance": 0.2,

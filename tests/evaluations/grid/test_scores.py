@@ -155,7 +155,7 @@ def test_a_thinned_grid_is_scored_on_its_own_cells():
         cells=cells, seeds=[1] * len(cells), style_pred=[cell.style for cell in cells],
         object_pred=[cell.object if cell in drawn else "wrong" for cell in cells],
     )  # fmt: skip
-    scores = target_scores(rules, right, target, None)
+    scores = target_scores(rules, right, target, None).scores
     assert scores["cross_domain_retain_accuracy"].value == 100
     assert scores["cross_domain_retain_accuracy"].n == len(drawn) - 10
     assert scores["unlearning_accuracy"].n == 10

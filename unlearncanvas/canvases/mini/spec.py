@@ -1,12 +1,13 @@
 """Detectors and real images of the mini canvas, as a protocol names them."""
 
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from pydantic import Field
 
 from unlearncanvas.canvases.canvas import CanvasDetectors, CanvasImages
 from unlearncanvas.canvases.mini.files import DetectorFile
 from unlearncanvas.core.registry import choose
+from unlearncanvas.types import Domain
 
 if TYPE_CHECKING:
     import torch
@@ -46,15 +47,22 @@ class PaintedDetectors(CanvasDetectors):
             base_digests=self.base_digests,
         )
 
+    def names(self, domain: Domain) -> tuple[str, ...]:
+        """Return the names of a detector's probabilities in their order."""
+        file = self.style if domain == "style" else self.object
+        return tuple(_architecture(file)["names"])
+
     def row_widths(self) -> tuple[int, int]:
         """Return the width of both last layers together, and the number of names."""
-        from unlearncanvas.canvases.mini.architecture import DETECTORS
-
-        known = [
-            DETECTORS[choose("detector", file.name, DETECTORS)]
-            for file in (self.style, self.object)
-        ]
+        known = [_architecture(file) for file in (self.style, self.object)]
         return sum(one["channels"][-1] for one in known), sum(len(one["names"]) for one in known)
+
+
+def _architecture(file: DetectorFile) -> dict[str, Any]:
+    """Widths and names of a detector that the package ships."""
+    from unlearncanvas.canvases.mini.architecture import DETECTORS
+
+    return DETECTORS[choose("detector", file.name, DETECTORS)]
 
 
 @final

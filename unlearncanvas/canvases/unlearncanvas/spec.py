@@ -6,6 +6,7 @@ from pydantic import Field
 
 from unlearncanvas.canvases.canvas import CanvasDetectors, CanvasImages
 from unlearncanvas.canvases.unlearncanvas.files import LabelledFile
+from unlearncanvas.types import Domain
 
 if TYPE_CHECKING:
     import torch
@@ -61,6 +62,10 @@ class ViTDetectors(CanvasDetectors):
             identity={**self.plain(), "sha256": [style.sha256, obj.sha256]},
             base_accuracy=self.base_accuracy,
         )
+
+    def names(self, domain: Domain) -> tuple[str, ...]:
+        """Return the labels of a classifier."""
+        return (self.style if domain == "style" else self.object).labels
 
     def row_widths(self) -> tuple[int, int]:
         """Return the width of both last layers together, and the number of names."""

@@ -7,10 +7,13 @@ import numpy as np
 from jaxtyping import Bool
 
 from metrics.base import MetricInputs, Predictions, RealFeatures, Score
+from metrics.mean import mean_score
 from metrics.paired import feature_distance, pixel_distance
-from metrics.proportion import accuracy, mean_score, proportion_score
+from metrics.per_image import PerImage
+from metrics.proportion import accuracy, proportion_score
+from unlearncanvas.engine.job import Scored
 from unlearncanvas.evaluations.backdoor.judge import Shown
-from unlearncanvas.evaluations.grid.scores import metrics_of
+from unlearncanvas.evaluations.grid.scores import measured
 from unlearncanvas.types import Concept
 
 
@@ -45,34 +48,37 @@ class Near(NamedTuple):
 
 
 def removal_scores(
-    fired: Sequence[Fired], near: Sequence[Near], grid: Shown, *, reference: RealFeatures | None,
-    metrics: Sequence[str],
-) -> dict[str, Score]:  # fmt: skip
+    fired: Sequence[Fired], near: Sequence[Near], grid: Shown, clean: Shown, *,
+    reference: RealFeatures | None, metrics: Sequence[str],
+) -> Scored:  # fmt: skip
     """Return all scores of one model, poisoned or repaired.
 
     Args:
         fired: One entry a backdoor.
         near: One entry a near-trigger text.
         grid: The clean grid.
+        clean: That of the clean model, same cells and seeds.
         reference: Features of real images of the grid, if there are any.
-        metrics: Registered metrics that compare the grid with them.
+        metrics: Registered metrics that compare the grid with either.
     """
     inputs = MetricInputs(
         predictions=grid.predictions,
         target=Concept(kind="trigger", name="none"),
         reference_style="",
         reference=reference,
+        base=clean.predictions,
     )
-    return {
+    found = measured(metrics, inputs)
+    scores = {
         **_fired_scores(fired),
         "clean_style_accuracy": accuracy(grid.predictions, "style"),
         "clean_object_accuracy": accuracy(grid.predictions, "object"),
-        **{
-            name: metric.compute(given)
-            for name, (metric, given) in metrics_of(metrics, inputs).items()
-        },
+        **found.scores,
         **_near_scores(near),
     }
+    success = np.concatenate([item.success for item in fired])
+    outcomes = PerImage(success, *places([item.shown.predictions for item in fired]))
+    return Scored(scores, per_image={"attack_success_rate": outcomes, **found.per_image})
 
 
 def _fired_scores(fired: Sequence[Fired]) -> dict[str, Score]:

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from metrics.base import Score
+from metrics.mean import mean_score
 from metrics.perceptual import ClipScore, Lpips
-from metrics.proportion import mean_score
 from unlearncanvas.evaluations.backdoor.attacks.base import Effect
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.judge import Shown

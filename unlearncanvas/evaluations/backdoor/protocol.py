@@ -89,7 +89,7 @@ class BackdoorProtocol(EvaluationProtocol):
         first_seed: Seeds of the images are this one and those that follow.
         near: Texts that stand in the place of a trigger of their sort and must not fire: words,
             letters, zero-width characters, emojis. Parts of a trigger of several words come on top.
-        metrics: Metrics of the clean grid that compare with real images.
+        metrics: Metrics of the clean grid that compare with real images or the clean model's.
         perception: LPIPS and CLIP, where images are photographs.
     """
 

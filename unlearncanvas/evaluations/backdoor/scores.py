@@ -6,13 +6,13 @@ import numpy as np
 from jaxtyping import Bool
 
 from unlearncanvas.engine.grid import Grid
-from unlearncanvas.engine.job import PerImage, Scored
+from unlearncanvas.engine.job import Scored
 from unlearncanvas.engine.scoring import Drawn, Scoring
 from unlearncanvas.evaluations.backdoor.attacks.base import Attack
 from unlearncanvas.evaluations.backdoor.attacks.trigger import Backdoor
 from unlearncanvas.evaluations.backdoor.image_sets import AttackSets
 from unlearncanvas.evaluations.backdoor.judge import Shown, succeeded
-from unlearncanvas.evaluations.backdoor.measures import Fired, Near, places, removal_scores
+from unlearncanvas.evaluations.backdoor.measures import Fired, Near, removal_scores
 from unlearncanvas.evaluations.backdoor.perception import Judges, caption, open_judges, perceived
 from unlearncanvas.evaluations.backdoor.protocol import BackdoorProtocol
 from unlearncanvas.results.schema import Row
@@ -31,7 +31,7 @@ def score_model(
     sets: AttackSets,
     known: int,
 ) -> Scored:
-    """Return the scores of one model; attack success is compared with that of other erasers.
+    """Return the scores of one model, and the values that other erasers are compared by.
 
     Args:
         protocol: Grid, metrics, and networks that were trained on photographs.
@@ -56,18 +56,17 @@ def score_model(
         near.append(Near(shown, _shown(clean, image_set.name), success))
     shown = _shown(own, sets.clean.name)
     real = scoring.real(len(sets.clean.seeds))
-    scores = removal_scores(fired, near, shown, reference=real, metrics=protocol.metrics)
+    clean_grid = _shown(clean, sets.clean.name)
+    found = removal_scores(fired, near, shown, clean_grid, reference=real, metrics=protocol.metrics)
     judges: Judges = scoring.once("judges", lambda: open_judges(protocol, scoring.device))
-    scores |= perceived(
+    perception = perceived(
         judges,
         fired,
         _captions(attack, fired, grid),
         shown,
         [grid.ask(cell) for cell in shown.predictions.cells],
     )
-    cells, seeds = places([item.shown.predictions for item in fired])
-    success = np.concatenate([item.success for item in fired])
-    return Scored(scores, per_image={"attack_success_rate": PerImage(success, cells, seeds)})
+    return found._replace(scores=found.scores | perception)
 
 
 def judged(attack: Attack, backdoor: Backdoor, shown: Shown, grid: Grid) -> Bool[np.ndarray, " n"]:

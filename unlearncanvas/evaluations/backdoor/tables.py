@@ -8,8 +8,8 @@ from unlearncanvas.pipelines.cost import Cost
 from unlearncanvas.results.cells import score_cell, size
 from unlearncanvas.results.comparisons import comparison_table
 from unlearncanvas.results.export import Column, Table
-from unlearncanvas.results.headings import Heading, directed, headings_of
-from unlearncanvas.results.schema import Results, Row, group_text
+from unlearncanvas.results.headings import Heading, directed, heading_of, headings_of
+from unlearncanvas.results.schema import Comparison, Results, Row, group_text
 
 REMOVED = (
     Heading("attack_success_rate", "ASR ↓", 1),
@@ -34,11 +34,15 @@ def tables(results: Results) -> list[Table]:
     found = []
     for attack in dict.fromkeys(row.group["attack"] for row in results.rows):
         rows = [row for row in results.rows if row.group["attack"] == attack]
-        pairs = [item for item in results.comparisons if item.group["attack"] == attack]
+        pairs: dict[str, list[Comparison]] = {}
+        for item in results.comparisons:
+            if item.group["attack"] == attack:
+                pairs.setdefault(item.score, []).append(item)
         found += [_removed(attack, rows, results), _kept(attack, rows)]
-        if pairs:
-            title = f"{attack}: ASR of two erasers on the same images"
-            found.append(comparison_table(title, pairs))
+        for score, items in pairs.items():
+            label = "ASR" if score == "attack_success_rate" else heading_of(score).label
+            title = f"{attack}: {label} of two erasers on the same images"
+            found.append(comparison_table(title, items))
         found.append(_costs(attack, rows))
     return found
 

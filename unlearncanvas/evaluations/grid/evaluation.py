@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, final
 
-from metrics.base import Score
+from metrics.base import Predictions, Score
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.evaluation import CUSTOM, Evaluation
 from unlearncanvas.engine.image_sets import ImageSet, filling_batches
@@ -16,7 +16,6 @@ from unlearncanvas.evaluations.grid.figures import draw_figures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import (
     concept_accuracy,
-    proportion_outcomes,
     real_vs_real,
     target_scores,
 )
@@ -147,13 +146,30 @@ class GridEvaluation(Evaluation):
         target = Concept.parse(job.group["target"])
         real = scoring.real(len(self.image_seeds))
         folder = self.folder_of(job.recipe)
+        base = self._base_images(target, scoring)
+        found = target_scores(self.protocol, grid, target, real, base=base, worded=drawn)
         return Scored(
-            scores=target_scores(self.protocol, grid, target, real, worded=drawn),
-            per_image=proportion_outcomes(self.protocol, grid, target, worded=drawn),
+            scores=found.scores,
+            per_image=found.per_image,
             details=scoring.once(
                 f"concepts of {folder}", lambda: concept_accuracy(self.protocol, grid)
             ),
         )
+
+    def needed_for(self, job: Job) -> tuple[Job, ...]:
+        """Return the base model's job of the same target, if a metric compares with its images."""
+        target = Concept.parse(job.group["target"])
+        return (self._base_job(target),) if self.protocol.base_metrics() else ()
+
+    def _base_job(self, target: Concept) -> Job:
+        none = next(eraser for eraser in self.erasers if eraser.name == "none")
+        return next(job for job in self._jobs_of(none) if job.group["target"] == str(target))
+
+    def _base_images(self, target: Concept, scoring: Scoring) -> Predictions | None:
+        """The base model's images, if a metric compares with them and they were drawn."""
+        if not (self.protocol.base_metrics() and scoring.has_base):
+            return None
+        return scoring.drawn(self._base_job(target))[GRID].predictions
 
     def real_vs_real(self, scoring: Scoring) -> dict[str, Score]:
         """Return FID and KID of real images against others, at the same n."""

@@ -75,10 +75,15 @@ class FolderEvaluation:
             self.protocol, detectors, self.sources, self.out / self.protocol.name / "reference"
         )
         reference = None if room is None else room.real(len(common))
+        if self.protocol.base_metrics():
+            _log.warning(
+                "%s left out: it takes the base model's images, which this command does not draw",
+                ", ".join(self.protocol.base_metrics()),
+            )
         rows = []
         for target, found in images.items():
             predictions, digest, chunks = self._look(detectors, target, found)
-            scores = target_scores(self.protocol, predictions, target, reference)
+            scores = target_scores(self.protocol, predictions, target, reference).scores
             rows.append(self._row(target, predictions, scores, digest, chunks))
         results = Results(
             evaluation="grid",

@@ -1,19 +1,27 @@
 """Scores of one target from predictions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple, get_args
 
 import numpy as np
 
 from metrics.base import Metric, MetricInputs, Predictions, RealFeatures, Score
-from metrics.proportion import ProportionMetric, accuracy
+from metrics.per_image import PerImage, PerImageMetric
+from metrics.proportion import accuracy
 from unlearncanvas.core.method_config import load_metric
-from unlearncanvas.engine.job import PerImage
 from unlearncanvas.engine.reference_features import ReferenceFeatures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
-from unlearncanvas.types import Concept, Domain
+from unlearncanvas.types import Cell, Concept, Domain
 
 NOTHING: Mapping[str, Predictions] = {}
+
+
+class Measured(NamedTuple):
+    """Scores by name of the metric, and the values that two models are compared by in pairs."""
+
+    scores: dict[str, Score]
+    per_image: dict[str, PerImage]
 
 
 def metrics_of(
@@ -29,6 +37,7 @@ def metrics_of(
         name: (metric, _given(metric, inputs, worded))
         for name, metric in metrics.items()
         if (not metric.needs_reference or metric.extractor in there)
+        and (not metric.needs_base or inputs.base is not None)
         and all(image_set in worded for image_set in metric.image_sets)
     }
 
@@ -41,63 +50,53 @@ def _given(metric: Metric, inputs: MetricInputs, worded: Mapping[str, Prediction
     return replace(inputs, predictions=Predictions.pooled(parts))
 
 
+def measured(
+    names: Sequence[str], inputs: MetricInputs, worded: Mapping[str, Predictions] = NOTHING
+) -> Measured:
+    """Return the scores of metrics by name, without those that :func:`metrics_of` leaves out."""
+    found = Measured({}, {})
+    for name, (metric, given) in metrics_of(names, inputs, worded).items():
+        if isinstance(metric, PerImageMetric):
+            found.per_image[name] = metric.per_image(given)
+            found.scores[name] = metric.summarize(found.per_image[name])
+        else:
+            found.scores[name] = metric.compute(given)
+    return found
+
+
 def target_scores(
     protocol: GridProtocol,
     predictions: Predictions,
     target: Concept,
     reference: RealFeatures | None,
     *,
+    base: Predictions | None = None,
     worded: Mapping[str, Predictions] = NOTHING,
-) -> dict[str, Score]:
+) -> Measured:
     """Return every metric of the protocol for one erased model.
 
-    Without ``reference``, those that compare with real images are left out; without an image set of
-    other wordings, those that read it.
+    Without ``reference``, those that compare with real images are left out; without ``base``, those
+    that compare with the base model's; without an image set of other wordings, those that read it.
 
     Raises:
         ValueError: If an image of the grid is missing; a missing image never counts as an image.
     """
-    inputs = inputs_of(protocol, predictions, target, reference)
-    check_complete(protocol, inputs.predictions, target)
-    return {
-        name: metric.compute(given)
-        for name, (metric, given) in metrics_of(protocol.metrics, inputs, worded).items()
-    }
-
-
-def proportion_outcomes(
-    protocol: GridProtocol,
-    predictions: Predictions,
-    target: Concept,
-    *,
-    worded: Mapping[str, Predictions] = NOTHING,
-) -> dict[str, PerImage]:
-    """Return the outcome of every image that counts, for each metric that is a share of images."""
-    inputs = inputs_of(protocol, predictions, target, None)
-    found = {}
-    for name, (metric, given) in metrics_of(protocol.metrics, inputs, worded).items():
-        if isinstance(metric, ProportionMetric):
-            included, positive = metric.outcomes(given)
-            counted = given.predictions.select(included)
-            if included.any():
-                found[name] = PerImage(positive[included], counted.cells, counted.seeds)
-    return found
-
-
-def inputs_of(
-    protocol: GridProtocol,
-    predictions: Predictions,
-    target: Concept,
-    reference: RealFeatures | None,
-) -> MetricInputs:
-    """Return what metrics get: the images of the target's part of the grid."""
     cells = set(protocol.cells_for(target))
-    return MetricInputs(
-        predictions=predictions.select(np.array([cell in cells for cell in predictions.cells])),
+    inputs = MetricInputs(
+        predictions=_within(predictions, cells),
         target=target,
         reference_style=protocol.reference_style,
         reference=None if reference is None else reference.only(cells),
+        base=None if base is None else _within(base, cells),
+        detector_names={domain: protocol.detectors.names(domain) for domain in get_args(Domain)},
     )
+    check_complete(protocol, inputs.predictions, target)
+    return measured(protocol.metrics, inputs, worded)
+
+
+def _within(predictions: Predictions, cells: Collection[Cell]) -> Predictions:
+    """The images of the target's part of the grid."""
+    return predictions.select(np.array([cell in cells for cell in predictions.cells]))
 
 
 def check_complete(protocol: GridProtocol, predictions: Predictions, target: Concept) -> None:
@@ -148,8 +147,5 @@ def real_vs_real(
         reference_style=protocol.reference_style,
         reference=reference.real(count),
     )
-    return {
-        name: metric.compute(given)
-        for name, (metric, given) in metrics_of(protocol.metrics, inputs).items()
-        if metric.needs_reference
-    }
+    names = [name for name in protocol.metrics if load_metric(name).needs_reference]
+    return measured(names, inputs).scores

@@ -78,6 +78,6 @@ def write_hub_results(root: Path, out: Path) -> list[Path]:
 
 def _scores(results: Results, label: str) -> Iterator[tuple[str, Mapping[str, Score]]]:
     """The means of a label where the evaluation has any, else its rows."""
-    means = [(mean.kind, mean.scores) for mean in results.means]
+    means = [(mean.kind, mean.scores) for mean in results.means if mean.label == label]
     rows = [(target_of(row), row.scores) for row in results.rows if row.label == label]
     yield from means or rows

@@ -43,7 +43,7 @@ def scores_differ(said: Mapping[str, Score], found: Mapping[str, Score], why: st
 
 def is_optional(name: str) -> bool:
     """Whether a score needs what may not be here: real images, networks of photographs."""
-    return name.startswith(("fid_", "kid_", "lpips", "clip_"))
+    return name.startswith(("fid_", "kid_", "artifact_rate", "lpips", "clip_"))
 
 
 def _ends(score: Score) -> str:

@@ -150,7 +150,7 @@ def _changes(before: Results, after: Results) -> Iterator[Change]:
 
 def _named(results: Results) -> dict[str, Score]:
     rows: list[tuple[str, Mapping[str, Score]]] = [
-        (mean.kind, mean.scores) for mean in results.means
+        (f"{mean.label} {mean.kind}", mean.scores) for mean in results.means
     ] or [(f"{row.label} {target_of(row)}", row.scores) for row in results.rows]
     return {f"{what} {name}": score for what, scores in rows for name, score in scores.items()}
 
