@@ -30,7 +30,7 @@ def mean_score(
     unit: str,
     higher_is_better: bool = False,
 ) -> Score:
-    """Return the mean of a value >= 0 per image, with the interval over cells.
+    """Return the mean of a value >= 0 per image, with the interval over cells; at most 100 %.
 
     Args:
         values: One per image.
@@ -44,12 +44,12 @@ def mean_score(
     """
     if not len(values):
         raise ValueError("no images to average over; the mean is undefined")
-    bounds = mean_bounds(grid(values, cells, seeds))
+    bounds, most = mean_bounds(grid(values, cells, seeds)), 100.0 if unit == "%" else np.inf
     return Score(
         value=float(values.mean()),
         n=len(values),
         low=None if bounds is None else max(0.0, float(bounds.low)),
-        high=None if bounds is None else float(bounds.high),
+        high=None if bounds is None else min(most, float(bounds.high)),
         unit=unit,
         higher_is_better=higher_is_better,
     )

@@ -86,13 +86,15 @@ def score(protocol, folder, out, *options):
 
 @pytest.mark.slow
 def test_a_folder_scores_as_the_same_images_in_memory(tmp_path):
-    protocol = write_protocol(tmp_path)
+    metrics = ["unlearning_accuracy", "drift", "residual", "fid_minicanvas"]
+    protocol = write_protocol(tmp_path, metrics=metrics)
     drawn = bench(protocol, tmp_path / "runs", "--targets", "Mosaic", "--keep-images")
     assert drawn.returncode == 0, drawn.stderr
     (memory,) = tmp_path.glob("runs/small/esd-*/custom-*/results.json")
     (images,) = tmp_path.glob("runs/small/esd-*/style-Mosaic-seed0/images/grid")
     results = json.loads(memory.read_text())
     (expected,) = [row for row in results["rows"] if row["label"] == "esd"]
+    assert expected["scores"].pop("drift")["value"] > 0
     flat = tmp_path / "answers" / "Mosaic"
     flat.mkdir(parents=True)
     for path in images.rglob("*.png"):
@@ -102,6 +104,7 @@ def test_a_folder_scores_as_the_same_images_in_memory(tmp_path):
         done = score(protocol, folder, tmp_path / "scored", *options)
         assert done.returncode == 0, done.stderr
         assert "not measured" in done.stdout
+        assert "drift left out: it takes the base model's images" in done.stdout
         (path,) = tmp_path.glob("scored/small/elsewhere-images/results.json")
         scored = json.loads(path.read_text())
         (found,) = scored["rows"]
