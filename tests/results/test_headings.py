@@ -41,9 +41,15 @@ def test_headings_of_the_shipped_metrics():
         "in_domain_retain_accuracy_with_photo": "IRA with Photo",
         "kid_inception_clean": "KID x1000",
         "kid_minicanvas": "KID x1000",
+        "mixed_wordings_accuracy": "retained, mixed",
         "residual": "residual",
         "target_cross_domain_accuracy": "CRA on target",
         "unlearning_accuracy": "UA",
+        "unlearning_accuracy_descriptions": "UA descriptions",
+        "unlearning_accuracy_languages": "UA languages",
+        "unlearning_accuracy_over_forms": "UA forms",
+        "unlearning_accuracy_sentences": "UA sentences",
+        "unlearning_accuracy_synonyms": "UA synonyms",
     }
 
 
