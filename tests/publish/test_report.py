@@ -312,8 +312,15 @@ def test_two_runs_are_compared_image_by_image(runs):
     assert same["FID"][2:4] == ["0.00", ""]
 
 
+def test_without_a_name_all_tested_erasers_are_compared(runs):
+    done = run("unlearncanvas.cli.main", "compare", str(runs), str(runs))
+    assert done.returncode == 0, done.stderr
+    assert all(f" esd, lr={rate} " in done.stdout for rate in ("0.0004", "0.001"))
+    assert "difference" in done.stdout
+
+
 def test_what_cannot_be_compared(runs, tmp_path):
-    refused = run("unlearncanvas.cli.main", "compare", str(runs), str(runs))
+    refused = run("unlearncanvas.cli.main", "compare", str(runs), "--eraser", "sed")
     assert (refused.returncode, "name one of: none" in refused.stderr) == (2, True)
     refused = run(
         "unlearncanvas.cli.main",

@@ -1,17 +1,17 @@
-"""``unlearncanvas compare A B``: two finished rows on the same cells and seeds."""
+"""``unlearncanvas compare RUNS``: which differences between erasers are real."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from unlearncanvas.results.export import Column, Format, Table, render, to_terminal
+
 if TYPE_CHECKING:
     from metrics.per_image import PerImage
-    from unlearncanvas.publish.report.leaderboards import Run
-    from unlearncanvas.results.export import Table
+    from unlearncanvas.publish.report.separated import Side
     from unlearncanvas.results.headings import Heading
     from unlearncanvas.results.schema import Row
 
@@ -20,67 +20,93 @@ PLACES = 5
 """Details that are named for each group."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """One of the two that are compared.
-
-    Attributes:
-        label: Its name in tables.
-        run: The run that it is from.
-        rows: By what they were measured on.
-    """
-
-    label: str
-    run: "Run"
-    rows: "Mapping[str, Row]"
-
-    def per_image(self, name: str) -> "Mapping[str, PerImage]":
-        """Return the values of single images of one row, by score."""
-        from unlearncanvas.engine.stored_rows import per_image
-
-        return per_image(self.run.path, self.run.results, self.rows[name])
-
-
 def compare(
-    first: Annotated[Path, typer.Argument(help="Run folder or results.json.")],
-    second: Annotated[Path, typer.Argument(help="Another of the same protocol.")],
+    runs: Annotated[
+        list[Path], typer.Argument(help="Run folders, results.json files, or bundles.")
+    ],
     eraser: Annotated[
         list[str] | None,
-        typer.Option(help="Which eraser of each, where there are several; give it twice."),
+        typer.Option(help="Which eraser of each run; give it once, or once for each run."),
+    ] = None,
+    measure: Annotated[
+        list[str] | None, typer.Option(help="Score to compare by; repeatable. Default: all.")
+    ] = None,
+    format_name: Annotated[
+        Format | None, typer.Option("--format", help="Print the tables alone, in this format.")
     ] = None,
 ) -> None:
-    """Compare two runs image by image: differences with intervals, and where they come from.
+    """Compare erasers image by image: which differences are real.
 
-    Differences are first minus second, in the score's unit, over the images that both drew for the
-    same target or attack, cell and seed; intervals and p are over cells. A score that is neither a
-    share of images nor a mean over them has no p: the two values are set side by side.
+    Two erasers: differences with intervals, first minus second in the score's unit, over the images
+    that both drew for the same target or attack, cell and seed; intervals and p are over cells. A
+    score that is neither a share of images nor a mean over them has no p.
+
+    More: for each measure the pairs that are told apart, one by one and simultaneously, ranks with
+    intervals, and groups. All protocols must be the same; images that not all drew do not count.
     """
-    from unlearncanvas.results.export import to_terminal
+    from unlearncanvas.publish.report.separated import shared_groups
 
-    chosen: list[str | None] = list(eraser or [])
-    if len(chosen) > 2:
-        raise ValueError(f"--eraser is given once or twice, got {len(chosen)}")
-    wanted = chosen * 2 if len(chosen) == 1 else chosen or [None, None]
-    one, two = (_side(place, name) for place, name in zip((first, second), wanted, strict=True))
-    digests = [side.run.results.protocol_digest for side in (one, two)]
-    if digests[0] != digests[1]:
-        raise ValueError(
-            f"{first} is of protocol digest {digests[0][:12]}, {second} of {digests[1][:12]}: "
-            "only runs of one protocol can be compared"
-        )
-    shared = [name for name in one.rows if name in two.rows]
+    sides = _sides(runs, eraser or [])
+    shared = shared_groups(sides)
     if not shared:
-        raise ValueError(f"{one.label} and {two.label} were measured on nothing in common")
-    console.print(to_terminal(_table(one, two, shared)))
-    for name in shared:
-        line = _where(one.rows[name], two.rows[name])
+        labels = ", ".join(side.label for side in sides)
+        raise ValueError(f"{labels} were measured on nothing in common")
+    _check_measures(measure or [], [side.rows[name] for side in sides for name in shared])
+    pair = len(sides) == 2
+    tables = _pair_tables if pair else _separation_tables
+    found = tables(sides, measure or [])
+    if format_name is not None:
+        typer.echo("\n".join(render(table, format_name) for table in found), nl=False)
+        return
+    for table in found:
+        console.print(to_terminal(table))
+    for name in shared if pair else ():
+        line = _where(*(side.rows[name] for side in sides))
         if line:
             console.print(f"{name}: {line}", soft_wrap=True, markup=False, emoji=False)
 
 
-def _side(place: Path, eraser: str | None) -> Side:
-    """The eraser of a place that has rows of single models."""
+def _sides(places: Sequence[Path], erasers: Sequence[str]) -> "list[Side]":
+    """The erasers to compare: all of every place, or those that are named."""
+    from dataclasses import replace
+
+    if erasers and len(places) > 1 and len(erasers) not in (1, len(places)):
+        raise ValueError(
+            f"--eraser is given once, or once for each of the {len(places)} runs, "
+            f"got {len(erasers)}"
+        )
+    if erasers:
+        one_of_each = zip(
+            list(places) * (len(erasers) if len(places) == 1 else 1),
+            list(erasers) * (len(places) if len(erasers) == 1 else 1),
+            strict=True,
+        )
+        found = [side for place, eraser in one_of_each for side in _of_place(place, eraser)]
+    else:
+        every = [side for place in places for side in _of_place(place, None)]
+        found = list({(side.run.path, side.label): side for side in every}.values())
+    if len(found) < 2:
+        raise ValueError(f"{found[0].label} is the only eraser here; name another run")
+    first = found[0].run
+    for run in (side.run for side in found):
+        if run.results.protocol_digest != first.results.protocol_digest:
+            raise ValueError(
+                f"{first.path} is of protocol digest {first.results.protocol_digest[:12]}, "
+                f"{run.path} of {run.results.protocol_digest[:12]}: "
+                "only runs of one protocol can be compared"
+            )
+    labels = [side.label for side in found]
+    earlier = [labels[:place].count(label) for place, label in enumerate(labels)]
+    return [
+        replace(side, label=f"{side.label} ({1 + before})") if before else side
+        for side, before in zip(found, earlier, strict=True)
+    ]
+
+
+def _of_place(place: Path, eraser: str | None) -> "list[Side]":
+    """The erasers of a place that have rows of single models; with a name, that one."""
     from unlearncanvas.publish.report.collect import collect
+    from unlearncanvas.publish.report.separated import Side
 
     found: dict[tuple[Path, str], Side] = {}
     known: dict[str, None] = {}
@@ -91,31 +117,53 @@ def _side(place: Path, eraser: str | None) -> Side:
                 key = row.source, row.run_label
                 before = found[key].rows if key in found else {}
                 found[key] = Side(label=row.label, run=row.run, rows={**before, **row.rows})
-    if len(found) != 1:
+    if not found or (eraser and len(found) > 1):
         raise ValueError(
             f"{place} holds {len(found)} erasers that fit; name one of: {', '.join(known)}"
         )
-    return next(iter(found.values()))
+    return list(found.values())
 
 
-def _table(one: Side, two: Side, groups: Sequence[str]) -> "Table":
-    """A line for every group and score."""
-    from unlearncanvas.results.export import Column, Table
+def _check_measures(measures: Sequence[str], rows: "Sequence[Row]") -> None:
+    """Refuse a score that none of the rows has."""
+    known = dict.fromkeys(name for row in rows for name in row.scores)
+    unknown = [name for name in measures if name not in known]
+    if unknown:
+        raise ValueError(f"no score named {unknown[0]!r} here; choose from {', '.join(known)}")
 
-    second = two.label if two.label != one.label else f"{two.label} (second)"
-    measured = " ".join(one.rows[groups[0]].group)
-    return Table(
-        title=f"{one.label} - {second}, {one.run.results.protocol}",
+
+def _separation_tables(sides: "Sequence[Side]", measures: Collection[str]) -> list[Table]:
+    """How many pairs each measure tells apart, then each measure."""
+    from unlearncanvas.publish.report.separated import separated
+    from unlearncanvas.results.separations import separation_table, summary_table
+
+    found = separated(sides, measures)
+    if not found:
+        raise ValueError("none of these scores has a value for every image of all erasers")
+    return [summary_table(found), *map(separation_table, found)]
+
+
+def _pair_tables(sides: "Sequence[Side]", measures: Collection[str]) -> list[Table]:
+    """A line for every group and score of two erasers."""
+    from unlearncanvas.publish.report.separated import shared_groups
+
+    one, two = sides
+    groups = shared_groups(sides)
+    table = Table(
+        title=f"{one.label} - {two.label}, {one.run.results.protocol}",
         columns=[
-            Column(measured, "left"),
+            Column(" ".join(one.rows[groups[0]].group), "left"),
             Column("metric", "left"),
-            *map(Column, (one.label, second, "difference", "p", "images")),
+            *map(Column, (one.label, two.label, "difference", "p", "images")),
         ],
-        rows=[(group, *line) for group in groups for line in _lines(one, two, group)],
+        rows=[(group, *line) for group in groups for line in _lines(one, two, group, measures)],
     )
+    return [table]
 
 
-def _lines(one: Side, two: Side, group: str) -> Iterator[tuple[str, ...]]:
+def _lines(
+    one: "Side", two: "Side", group: str, measures: Collection[str]
+) -> Iterator[tuple[str, ...]]:
     """A line for every score: shares and means image by image, others by their values."""
     from unlearncanvas.results.headings import headings_of, value_text
 
@@ -123,6 +171,8 @@ def _lines(one: Side, two: Side, group: str) -> Iterator[tuple[str, ...]]:
     scores = [side.rows[group].scores for side in (one, two)]
     for heading in headings_of(scores):
         name, label, digits = heading
+        if measures and name not in measures:
+            continue
         if all(name in side for side in values):
             yield label, *_paired(heading, *(side[name] for side in values))
         elif all(name in side for side in scores):

@@ -38,7 +38,7 @@ COMMANDS = {
     "score": Command("score:score", "Score images made elsewhere."),
     "merge": Command("merge:merge", "Put run folders of several machines together."),
     "report": Command("report:report", "Write a page and tables of runs."),
-    "compare": Command("compare:compare", "Compare two runs image by image."),
+    "compare": Command("compare:compare", "Compare erasers: which differences are real."),
     "track": Command("track:track", "Send finished runs to W&B, TensorBoard or MLflow."),
     "submit": Command("submissions:submit", "Make a bundle of a finished run."),
     "validate": Command("submissions:validate", "Check that a bundle gives the scores it states."),

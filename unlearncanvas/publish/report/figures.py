@@ -1,14 +1,16 @@
-"""The plots of a leaderboard: forgetting against retention, costs, where the damage went."""
+"""The plots of a leaderboard: forgetting against retention, ranks, costs, where the damage went."""
 
 import itertools
 import math
 from collections.abc import Callable, Sequence
+from string import ascii_letters
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from metrics.base import Score
 from unlearncanvas.publish.report.leaderboards import Leaderboard, LeaderboardRow
+from unlearncanvas.results.separations import SeparatedRows
 
 UA, IRA, CRA = (
     "unlearning_accuracy",
@@ -60,6 +62,37 @@ def trade_off(leaderboard: Leaderboard, kind: str) -> go.Figure | None:
     figure.update_xaxes(title="retained: mean of IRA and CRA, %", range=[least - 4, 101.5])
     figure.update_layout(legend={"itemsizing": "constant"})
     figure.update_yaxes(title=f"forgotten: UA of {kind} targets, %", range=[-6, 112])
+    return _plain(figure)
+
+
+def ranks(measured: SeparatedRows) -> go.Figure:
+    """Return a line an eraser from its best to its worst rank; a bar joins each group."""
+    found = measured.found
+    place = {row: place for place, row in enumerate(found.order, start=1)}
+    intervals = found.ranks()
+    figure = go.Figure()
+    figure.add_scatter(
+        x=list(place.values()), y=[measured.labels[row] for row in place], mode="markers+text",
+        text=[measured.value(row) for row in place], textposition="top center", showlegend=False,
+        marker={"size": SMALLEST, "color": ACCENT}, hoverinfo="skip",
+        error_x={
+            "type": "data", "symmetric": False, "color": ACCENT,
+            "array": [intervals[row].worst - place[row] for row in place],
+            "arrayminus": [place[row] - intervals[row].best for row in place],
+        },
+    )  # fmt: skip
+    for letter, group in zip(ascii_letters, found.groups(), strict=False):
+        column = len(place) + 1 + ascii_letters.index(letter) / 2
+        figure.add_scatter(
+            x=[column] * len(group), y=[measured.labels[row] for row in group], showlegend=False,
+            mode="lines+markers", line={"width": 4, "color": "#888"}, hoverinfo="name", name=letter,
+        )  # fmt: skip
+        figure.add_annotation(
+            x=column, y=1, yref="paper", yanchor="bottom", text=letter, showarrow=False
+        )
+    ticks = list(place.values())
+    figure.update_xaxes(title=f"rank: {measured.title}", tickvals=ticks)
+    figure.update_yaxes(autorange="reversed", type="category")
     return _plain(figure)
 
 

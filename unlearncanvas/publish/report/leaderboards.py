@@ -28,12 +28,20 @@ class Run(NamedTuple):
     results: Results
 
     def picture(self, picture: Picture) -> Path | None:
-        """Return the file of a picture; None if it is gone, or is not among this protocol's runs.
+        """Return the file of a picture; None if it is gone, or not among this protocol's runs."""
+        return self._among_runs(picture.path)
 
-        Results may come from strangers: what they name elsewhere is not published.
+    def has_images(self, row: Row) -> bool:
+        """Whether the files of a row's images are there, all of them among this protocol's runs."""
+        return bool(row.chunks) and None not in map(self._among_runs, row.chunks)
+
+    def _among_runs(self, name: str) -> Path | None:
+        """A file that the results name.
+
+        Results may come from strangers: what they name elsewhere is neither read nor published.
         """
         folder = self.path.resolve().parent
-        path = (folder / picture.path).resolve()
+        path = (folder / name).resolve()
         root = folder.parents[min(1, len(folder.parents) - 1)]
         return path if path.is_relative_to(root) and path.is_file() else None
 

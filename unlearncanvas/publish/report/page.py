@@ -3,7 +3,7 @@
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -16,13 +16,15 @@ from plotly.offline import get_plotlyjs
 
 from unlearncanvas.core.files import write_text
 from unlearncanvas.publish.report.columns import columns_of, intervals_text
-from unlearncanvas.publish.report.figures import costs, damage, trade_off
+from unlearncanvas.publish.report.figures import costs, damage, ranks, trade_off
 from unlearncanvas.publish.report.leaderboards import Collection, Leaderboard, LeaderboardRow
+from unlearncanvas.publish.report.separated import separated_rows
 from unlearncanvas.publish.report.tables import commands_of, other_comparisons, tables_of_group
 from unlearncanvas.results.cells import score_cell
 from unlearncanvas.results.export import score_parts
 from unlearncanvas.results.headings import heading_of, interval_text, value_text
 from unlearncanvas.results.schema import group_text
+from unlearncanvas.results.separations import SeparatedRows, separation_table, summary_table
 
 TEMPLATES = "unlearncanvas.publish.report"
 QUALITY = 82
@@ -69,6 +71,8 @@ class Page:
         """What the page shows of a leaderboard: its own columns, or the evaluation's tables."""
         rows = sorted(leaderboard.rows.values(), key=lambda row: STATUSES.index(row.status))
         first = leaderboard.first
+        measured = separated_rows(leaderboard)
+        letters = {(item.kind, item.heading.name): item.letters() for item in measured}
         shown = {
             "title": leaderboard.title,
             "protocol": first.protocol,
@@ -78,9 +82,10 @@ class Page:
             "seeds": first.seeds,
             "real_vs_real": _real_vs_real(leaderboard),
             "rows": [
-                self._row(f"row-{index}-{place}", leaderboard, row)
+                self._row(f"row-{index}-{place}", leaderboard, row, letters)
                 for place, row in enumerate(rows)
             ],
+            "separation": self._separation(measured),
             "comparisons": other_comparisons(leaderboard),
             "pictures": [
                 {"name": name, **self._picture(path, f"leaderboard-{index}-{place}-{_plain(name)}")}
@@ -103,7 +108,23 @@ class Page:
             "costs": self._figure(costs(leaderboard)),
         }
 
-    def _row(self, name: str, leaderboard: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
+    def _separation(self, measured: Sequence[SeparatedRows]) -> dict[str, Any] | None:
+        """Which rows can be told apart: how many pairs, then a figure and a table a measure."""
+        if not measured:
+            return None
+        return {
+            "summary": summary_table(measured),
+            "measures": [(self._figure(ranks(item)), separation_table(item)) for item in measured],
+            "height": 9 + 1.8 * len(measured[0].labels),
+        }
+
+    def _row(
+        self,
+        name: str,
+        leaderboard: Leaderboard,
+        row: LeaderboardRow,
+        letters: Mapping[tuple[str, str], Mapping[str, str]],
+    ) -> dict[str, Any]:
         columns = [] if leaderboard.group else columns_of(leaderboard)
         figure = None if leaderboard.group else damage(row)
         copy = f"{name}-{_plain(row.label)}.json"
@@ -115,7 +136,11 @@ class Page:
             "status": row.status,
             "trust": row.trust,
             "command": row.command,
-            "cells": [column.cell(row) for column in columns],
+            "cells": [
+                column.cell(row)
+                | {"letters": letters.get((column.kind, column.name), {}).get(row.label, "")}
+                for column in columns
+            ],
             "figure": None if figure is None else self._figure(figure),
             "data": copy,
             "height": 9 + 1.5 * len(row.rows),
