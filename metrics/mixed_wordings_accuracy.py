@@ -23,8 +23,6 @@ class MixedWordingsAccuracy(ProportionMetric):
 
     heading: ClassVar[str] = "retained, mixed"
 
-    image_sets: tuple[str, ...] = ("mixed",)
-
     def outcomes(self, inputs: MetricInputs) -> Outcomes:
         """Return the images without the target."""
         retained = inputs.predictions.asked(target_domain(inputs)) != inputs.target.name

@@ -1,4 +1,4 @@
-"""The language of a canvas: names of its concepts beside their own, and sentences to ask in.
+"""The language of a canvas: other names of its concepts, and sentences to ask for them in.
 
 One YAML file in ``configs/languages`` holds it. The base model of the canvas is trained on all of
 it; what is held out is held out from erasers and from tuning.
@@ -61,7 +61,7 @@ class Language(Frozen):
         objects: Other names of each object.
     """
 
-    sentences: tuple[str, ...] = Field(min_length=1)
+    sentences: tuple[str, ...] = Field(min_length=2)
     held_out_sentences: tuple[str, ...] = Field(min_length=1)
     style_sentences: tuple[str, ...] = Field(min_length=1)
     object_sentences: tuple[str, ...] = Field(min_length=1)
@@ -72,11 +72,11 @@ class Language(Frozen):
     def _sentences_can_be_filled(self) -> "Language":
         both = {"style": "Sketch", "object": "Cat"}
         for sentence in (*self.sentences, *self.held_out_sentences):
-            check_sentence(sentence, **both)
+            _check(sentence, **both)
         for sentence in self.style_sentences:
-            check_sentence(sentence, style=both["style"])
+            _check(sentence, style=both["style"])
         for sentence in self.object_sentences:
-            check_sentence(sentence, object=both["object"])
+            _check(sentence, object=both["object"])
         return self
 
     def all_sentences(self) -> list[str]:
@@ -126,7 +126,7 @@ def load_language(name: str) -> Language:
         raise ValueError(f"language {name}: {one_line(exc)}") from exc
 
 
-def check_sentence(sentence: str, **words: str) -> None:
+def _check(sentence: str, **words: str) -> None:
     """Raise ValueError unless a sentence says all of the words and has no other field."""
     try:
         said = fill(sentence, **words)

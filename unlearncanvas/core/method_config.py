@@ -154,3 +154,9 @@ def load_metric(name: str) -> Any:
     """Return a metric by its registry name."""
     config = read_config(MetricConfig, find_config("metrics", name))
     return build(import_class(config.class_path), config.settings, where=f"metric {name}")
+
+
+def image_sets_of(metric: str) -> tuple[str, ...]:
+    """Return the image sets of other wordings that a metric reads; its class is not imported."""
+    config = read_config(MetricConfig, find_config("metrics", metric))
+    return tuple(config.settings.get("image_sets", ()))

@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, final, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from unlearncanvas.canvases.language import Language, check_sentence, load_language
+from unlearncanvas.canvases.language import Language, load_language
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.fields import Name, Seed, Seeds
-from unlearncanvas.core.method_config import load_metric
+from unlearncanvas.core.method_config import image_sets_of
 from unlearncanvas.core.registry import choose, find_config, read_yaml
 from unlearncanvas.engine.grid import Grid
 from unlearncanvas.engine.protocols import (
@@ -18,7 +18,13 @@ from unlearncanvas.engine.protocols import (
     read_protocol,
 )
 from unlearncanvas.evaluations.grid.parts import Anchors, Targets, Tier
-from unlearncanvas.evaluations.grid.wordings import MIXED, Part, Wordings, is_mixed
+from unlearncanvas.evaluations.grid.wordings import (
+    MIXED,
+    TARGET_SETS,
+    Part,
+    Wordings,
+    mixed_cells,
+)
 from unlearncanvas.types import Cell, Concept, Domain, Task
 
 NOT_IN_GRID_DIGEST = NOT_IN_DIGEST | {"published", "templates"}
@@ -44,8 +50,8 @@ class GridProtocol(EvaluationProtocol, Grid):
         retain_stride: Of the cells without the target, every so many-th of each row and column is
             drawn; 1 is all.
         published: Rows in ``configs/published`` that tables show beside the measured ones.
-        language: Other names and sentences of the canvas, in the file its name; None: it has none.
-        wordings: Which part of the language is asked with; no eraser is given any of it.
+        language: Other names and sentences of the canvas, named in the file; None without any.
+        wordings: Part of the language that images are asked for with; no eraser is given any of it.
     """
 
     kind: Literal["grid"] = "grid"
@@ -72,17 +78,30 @@ class GridProtocol(EvaluationProtocol, Grid):
             self._check_tier(name, tier)
         if self.retain_stride > min(len(self.styles), len(self.objects)):
             raise ValueError(f"retain_stride {self.retain_stride} leaves concepts without a cell")
-        if self.worded_sets() and self.language is None:
-            raise ValueError("metrics of other wordings need a language, as in 'language: mini'")
-        if self.language is not None:
-            check_sentence(self.prompt, style=self.styles[0], object=self.objects[0])
-            for style in self.styles:
-                choose("style in the language", style, self.language.styles)
-            for obj in self.objects:
-                choose("object in the language", obj, self.language.objects)
+        self._check_language()
         choose("style", self.anchors.style, self.styles)
         choose("tier", self.default_tier, self.tiers)
         return self
+
+    def _check_language(self) -> None:
+        """Other wordings need a language that has all concepts, and the prompt as a sentence."""
+        for name in self.worded_sets():
+            choose("image set of other wordings", name, (*TARGET_SETS, MIXED))
+        if self.language is None:
+            if self.worded_sets():
+                raise ValueError(
+                    "metrics of other wordings need a language, as in 'language: mini'"
+                )
+            return
+        for style in self.styles:
+            choose("style in the language", style, self.language.styles)
+        for obj in self.objects:
+            choose("object in the language", obj, self.language.objects)
+        if self.prompt != self.language.sentences[0]:
+            raise ValueError(
+                f"prompt must be the first sentence of the language, "
+                f"{self.language.sentences[0]!r}, got {self.prompt!r}"
+            )
 
     def _check_tier(self, name: str, tier: Tier) -> None:
         """A tier's part of the grid must be one, and show the tier's targets."""
@@ -126,8 +145,9 @@ class GridProtocol(EvaluationProtocol, Grid):
 
     def worded_sets(self) -> list[str]:
         """Return the image sets of other wordings that the metrics read."""
-        read = [name for metric in self.metrics for name in load_metric(metric).image_sets]
-        return list(dict.fromkeys(read))
+        return list(
+            dict.fromkeys(name for metric in self.metrics for name in image_sets_of(metric))
+        )
 
     def worded_seeds(self, seeds: Sequence[int]) -> tuple[int, ...]:
         """Return the seeds of images in other wordings: the first half of those of a run."""
@@ -137,14 +157,9 @@ class GridProtocol(EvaluationProtocol, Grid):
         """Return the prompts of each image set of other wordings, for a target."""
         if self.language is None:
             return {}
-        wordings = Wordings(self.language, self.wordings, self.prompt)
+        wordings = Wordings(self.language, self.wordings)
         own = [cell for cell in self.cells() if target.name in (cell.style, cell.object)]
-        mixed = [
-            Cell(style=style, object=obj)
-            for row, style in enumerate(self.styles)
-            for column, obj in enumerate(self.objects)
-            if is_mixed(row, column)
-        ]
+        mixed = mixed_cells(self.styles, self.objects)
         return {
             name: wordings.mixed(mixed) if name == MIXED else wordings.of_target(name, target, own)
             for name in self.worded_sets()

@@ -7,8 +7,9 @@ Image sets of the target's own cells, each with wordings of its kind that cycle 
 - ``languages``: its word in another language, in the protocol's sentence;
 - ``sentences``: its name in another sentence.
 
-``mixed`` is a tenth of the grid, every style and every object once, with names and sentences of
-every kind. Only what the protocol reserves for this is asked with; an eraser is given none of it.
+``mixed`` is a tenth of the grid with names and sentences of every kind, the same cells for every
+target. No eraser is given any of this; synonyms and sentences that are held out serve reported
+scores, the open ones a search for settings.
 """
 
 from typing import Literal
@@ -26,19 +27,25 @@ MIXED_STRIDE = 10
 MIXED_NAMES = ("synonyms", "names", "descriptions", "languages")
 
 
-def is_mixed(row: int, column: int) -> bool:
-    """Return whether a cell of the grid is asked for in mixed wordings."""
-    return (row + column) % MIXED_STRIDE == 0
+def mixed_cells(styles: tuple[str, ...], objects: tuple[str, ...]) -> list[Cell]:
+    """Return a diagonal of the grid: every style and every object; of small grids more of it."""
+    stride = min(MIXED_STRIDE, len(styles), len(objects))
+    return [
+        Cell(style=style, object=obj)
+        for row, style in enumerate(styles)
+        for column, obj in enumerate(objects)
+        if (row + column) % stride == 0
+    ]
 
 
 class Wordings:
-    """The prompts of one language for the cells of one grid."""
+    """The prompts of one part of a language, with a protocol's sentence."""
 
-    def __init__(self, language: Language, part: Part, sentence: str) -> None:
-        """Take the language, the part of it that is asked with, and the protocol's sentence."""
-        self._language, self._part, self._sentence = language, part, sentence
-        held_out = part == "held_out"
-        self._sentences = language.held_out_sentences if held_out else language.sentences[1:]
+    def __init__(self, language: Language, part: Part) -> None:
+        """Take the language, and the part of it that is asked with."""
+        self._language, self._part = language, part
+        self._protocol, *open_ones = language.sentences
+        self._others = language.held_out_sentences if part == "held_out" else open_ones
 
     def of_target(self, kind: str, target: Concept, cells: list[Cell]) -> dict[Cell, str]:
         """Return the prompts of the target's cells in one kind of wording."""
@@ -47,32 +54,35 @@ class Wordings:
         for place, cell in enumerate(cells):
             words = {"style": cell.style, "object": cell.object}
             if kind == "sentences":
-                prompts[cell] = fill(self._sentences[place % len(self._sentences)], **words)
+                prompts[cell] = fill(self._others[place % len(self._others)], **words)
             else:
                 words[domain] = self._name(domain, target.name, kind, place)
-                prompts[cell] = fill(self._sentence, **words)
+                prompts[cell] = fill(self._protocol, **words)
         return prompts
 
     def mixed(self, cells: list[Cell]) -> dict[Cell, str]:
         """Return the prompts of some cells, neighbors in different kinds of wordings."""
         prompts = {}
         for place, cell in enumerate(cells):
-            kinds = MIXED_NAMES[place % 4], MIXED_NAMES[(place + place // 4 + 1) % 4]
+            turn = place // len(MIXED_NAMES)
+            kinds = [MIXED_NAMES[(place + shift) % len(MIXED_NAMES)] for shift in (0, turn + 1)]
             prompts[cell] = fill(
-                self._sentences[place % len(self._sentences)],
-                style=self._name("style", cell.style, kinds[0], place),
-                object=self._name("object", cell.object, kinds[1], place),
+                self._others[place % len(self._others)],
+                style=self._name("style", cell.style, kinds[0], turn),
+                object=self._name("object", cell.object, kinds[1], place + turn),
             )
         return prompts
 
     def _name(self, domain: Domain, name: str, kind: str, place: int) -> str:
-        """One of the names of a concept of a kind; the next place has the next one."""
-        choices = (
-            (name,) if kind == "names" else self._names(self._language.forms(domain)[name], kind)
-        )
-        return choices[place % len(choices)]
+        """A name of a concept of one kind; the next place has the next one."""
+        if kind == "names":
+            return name
+        names = self._names(self._language.forms(domain)[name])[kind]
+        return names[place % len(names)]
 
-    def _names(self, forms: Forms, kind: str) -> tuple[str, ...]:
-        if kind == "synonyms":
-            return forms.held_out if self._part == "held_out" else forms.synonyms
-        return (forms.description,) if kind == "descriptions" else forms.foreign
+    def _names(self, forms: Forms) -> dict[str, tuple[str, ...]]:
+        return {
+            "synonyms": forms.held_out if self._part == "held_out" else forms.synonyms,
+            "descriptions": (forms.description,),
+            "languages": forms.foreign,
+        }
