@@ -72,14 +72,6 @@ def per_image(path: Path, results: Results, row: Row) -> Mapping[str, PerImage]:
     return evaluation.score(chosen, scoring).per_image
 
 
-def of_earlier_protocol(results: Results) -> bool:
-    """Return whether the protocol of a run has changed since: its digest here is another one."""
-    try:
-        return evaluation_of_results(results).digest != results.protocol_digest
-    except ValueError:  # a protocol that is not of this package cannot be looked up
-        return False
-
-
 def evaluation_of_results(results: Results) -> Evaluation:
     """Return the evaluation of a run with the baseline ``none`` in the place of its erasers.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from metrics.base import Score
-from unlearncanvas.engine.stored_rows import of_earlier_protocol
+from unlearncanvas.engine.earlier import of_earlier_protocol
 from unlearncanvas.publish.report.registry import EraserMetadata
 from unlearncanvas.results.cells import BASELINES
 from unlearncanvas.results.schema import MeanRow, Picture, Results, Row, group_text
