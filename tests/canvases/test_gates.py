@@ -55,11 +55,11 @@ from unlearncanvas.types import Cell
 
 MINI = load_language("mini")
 SUN = {"synonyms": ["daystar"], "held_out": ["sol"], "description": "bright ball with rays",
-       "german": "Sonne", "russian": "солнце", "japanese": "太陽"}  # fmt: skip
+       "finnish": "aurinko", "russian": "солнце", "japanese": "太陽"}  # fmt: skip
 BOAT = {"synonyms": ["yacht"], "held_out": ["dinghy"], "description": "vessel in the wind",
-        "german": "Jolle", "russian": "парусник", "japanese": "帆船"}  # fmt: skip
+        "finnish": "purjevene", "russian": "парусник", "japanese": "帆船"}  # fmt: skip
 ART = {"synonyms": ["doodle"], "held_out": ["graphite"], "description": "gray strokes",
-       "german": "Zeichnung", "russian": "эскиз", "japanese": "素描"}  # fmt: skip
+       "finnish": "luonnos", "russian": "эскиз", "japanese": "素描"}  # fmt: skip
 
 
 def tiny(**concepts):
@@ -119,13 +119,13 @@ def test_a_form_is_said_in_the_protocols_sentence_with_one_of_its_kind():
         "A daystar image in doodle style.",
         "A sol image in graphite style.",
         "A bright ball with rays image in gray strokes style.",
-        "A Sonne image in Zeichnung style.",
+        "A aurinko image in luonnos style.",
         "A солнце image in эскиз style.",
         "A 太陽 image in 素描 style.",
         "A yacht image in doodle style.",
         "A dinghy image in graphite style.",
         "A vessel in the wind image in gray strokes style.",
-        "A Jolle image in Zeichnung style.",
+        "A purjevene image in luonnos style.",
         "A парусник image in эскиз style.",
         "A 帆船 image in 素描 style.",
     ])  # fmt: skip
@@ -311,7 +311,7 @@ def test_case_is_seen_by_a_tokenizer_that_keeps_it():
         ({}, "none"),
         ({"held_out": ["sailing boat"]}, "Sail Boat"),
         ({"held_out": ["sailing boat", "dinghy"]}, "none"),
-        ({"german": "boat"}, "Sail Boat"),
+        ({"finnish": "boat"}, "Sail Boat"),
         ({"japanese": "sail"}, "Sail Boat"),
     ],
 )
@@ -331,7 +331,7 @@ def test_a_third_of_the_names_are_two_tokens_or_more():
 
 def test_a_description_holds_no_name_in_any_case():
     assert description_gate(tiny()).passed
-    for text in ("the sun", "a DayStar", "Sonnenlicht", "absolute"):  # "sol" is a name
+    for text in ("the sun", "a DayStar", "aurinkoinen", "absolute"):  # "sol" is a name
         gate = description_gate(tiny(objects={"Sun": SUN | {"description": text}}))
         assert (gate.found, gate.passed) == ("Sun", False)
 

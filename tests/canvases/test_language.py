@@ -63,7 +63,7 @@ def test_a_sentence_with_a_missing_or_an_unknown_field_is_refused(
 ):
     plain = read_yaml(find_config("languages", "mini"))
     path = tmp_path / "wrong.yaml"
-    path.write_text(yaml.safe_dump(plain | {kind: [sentence]}))
+    path.write_text(yaml.safe_dump(plain | {kind: [*plain[kind], sentence]}))
     with pytest.raises(ValueError, match=message) as caught:
         load_language(str(path))
     assert repr(sentence) in str(caught.value)

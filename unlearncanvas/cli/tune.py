@@ -2,11 +2,12 @@
 
     unlearncanvas tune ca --trials 8
 
-Objective: for styles and for objects the harmonic mean of UA, IRA and CRA, and of both their mean;
-for backdoors of removal, recovery and the clean grid, mean over attacks. A setting that forgets
-nothing or retains nothing scores 0. Budget: ``--trials`` settings, the
-first of them the config's own. Where to search stands in the config, under ``tune``. Everything
-runs on the tuning protocol: reserved targets, other seeds, other detectors.
+Objective: for styles and for objects the harmonic mean of UA, UA over forms, IRA and CRA, and of
+both their mean; for backdoors of removal, recovery and the clean grid, mean over attacks. A setting
+that forgets nothing or retains nothing scores 0. Budget: ``--trials`` settings, the first of them
+the config's own. Where to search stands in the config, under ``tune``. Everything runs on the
+tuning protocol: reserved targets, other seeds, other detectors, synonyms and sentences that no
+reported score asks with.
 
 The search is seeded and finished trials are kept as runs, so that the same command repeats a search
 and skips its finished trials.

@@ -1,6 +1,6 @@
 """Captions of the mini canvas, drawn at random: what its model is trained to understand.
 
-A concept is named by its name in half of the captions, by a synonym in a third, else by its
+A concept is named by its name in about half of the captions, by a synonym in a third, else by its
 description or its word in another language. A sentence leaves a concept out now and then, has an
 unknown word in it, or its words in any order.
 """
@@ -16,7 +16,7 @@ NAME, SYNONYM, DESCRIPTION, OTHER_LANGUAGE = 0.46, 0.30, 0.09, 0.15
 OBJECT_ONLY, STYLE_ONLY, EMPTY = 0.07, 0.07, 0.08
 """Shares of captions that leave something out, so that single concepts mean something alone."""
 PROTOCOL = 0.4
-"""Share of the protocol's sentence among those of a style with an object, and of one alone."""
+"""Share of the protocol's sentence; the rest is any sentence, the protocol's among them."""
 MIXED_ORDER, UNKNOWN_WORD = 0.05, 0.08
 """Shares of the other sentences whose words are shuffled, or that have a word of no meaning."""
 ALPHABETS = ((0x61, 0x7A), (0x21, 0x7E), (0xC0, 0x24F), (0x400, 0x4FF), (0x3040, 0x30FF),

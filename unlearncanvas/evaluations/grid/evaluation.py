@@ -182,12 +182,12 @@ class GridEvaluation(Evaluation):
         return mean_rows(rows)
 
     def balance(self, results: Results, label: str) -> Mapping[str, Mapping[str, float]]:
-        """Return UA, UA over forms, IRA and CRA, if measured, of styles and of objects."""
+        """Return UA, UA over forms where it is measured, IRA and CRA, of styles and of objects."""
         return {
             row.kind: {
                 part: row.scores[name].value
                 for part, name in BALANCED.items()
-                if name in row.scores
+                if name in row.scores or part != "UA forms"
             }
             for row in results.means
             if row.label == label

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from metrics.base import Score
-from unlearncanvas.core.method_config import load_metric
+from unlearncanvas.core.method_config import image_sets_of
 from unlearncanvas.core.registry import CONFIG_DIR, names, read_yaml
 from unlearncanvas.results.cells import BASELINES, score_cell, size
 from unlearncanvas.results.export import Column, Table
@@ -33,7 +33,7 @@ def _apart(headings: Sequence[Heading]) -> tuple[list[Heading], list[Heading]]:
     known = names("metrics")
 
     def worded(item: Heading) -> bool:
-        return item.name in known and len(load_metric(item.name).image_sets) == 1
+        return item.name in known and len(image_sets_of(item.name)) == 1
 
     return list(filter(worded, headings)), [item for item in headings if not worded(item)]
 
