@@ -119,7 +119,7 @@ def test_a_form_is_said_in_the_protocols_sentence_with_one_of_its_kind():
         "A daystar image in doodle style.",
         "A sol image in graphite style.",
         "A bright ball with rays image in gray strokes style.",
-        "A aurinko image in luonnos style.",
+        "An aurinko image in luonnos style.",
         "A солнце image in эскиз style.",
         "A 太陽 image in 素描 style.",
         "A yacht image in doodle style.",
