@@ -81,7 +81,10 @@ class Predictions:
 
     @classmethod
     def pooled(cls, parts: "Sequence[Predictions]") -> "Predictions":
-        """Return the images of several image sets of the same cells; each has seeds of its own."""
+        """Return the images of several image sets; equal seeds of two sets become different ones.
+
+        Features and probabilities are kept that all parts have.
+        """
         return cls(
             cells=[cell for part in parts for cell in part.cells],
             seeds=[
@@ -89,7 +92,19 @@ class Predictions:
             ],
             style_pred=[name for part in parts for name in part.style_pred],
             object_pred=[name for part in parts for name in part.object_pred],
+            style_prob=_joined([part.style_prob for part in parts]),
+            object_prob=_joined([part.object_prob for part in parts]),
+            features={
+                name: np.concatenate([part.features[name] for part in parts])
+                for name in parts[0].features
+                if all(name in part.features for part in parts)
+            },
         )
+
+
+def _joined(parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +112,7 @@ class MetricInputs:
     """The predictions for one erased model with what a metric compares them to.
 
     Attributes:
-        predictions: All images of the grid.
+        predictions: All images of the grid, or of the metric's own image sets.
         target: The erased concept.
         reference_style: The style that means no style; never a target, excluded from IRA.
         reference: Features of real images and their cells; None if no metric needs them.

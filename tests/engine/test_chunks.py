@@ -98,10 +98,10 @@ def test_a_missing_image_is_an_error_never_an_answer(chunk):
         update={"styles": ("Photo", "Mosaic"), "objects": ("Cat", "Sun")}
     )
     whole = to_predictions([table()[0]])
-    check_complete(protocol, whole, MOSAIC)
+    check_complete("grid", whole, set(protocol.cells_for(MOSAIC)))
     part = whole.select(np.array([True, True, True, False]))
     with pytest.raises(ValueError, match="needs 4 images, got 3, 1 missing"):
-        check_complete(protocol, part, MOSAIC)
+        check_complete("grid", part, set(protocol.cells_for(MOSAIC)))
     twice = Predictions(
         cells=[*whole.cells, whole.cells[0]],
         seeds=[*whole.seeds, whole.seeds[0]],
@@ -109,4 +109,4 @@ def test_a_missing_image_is_an_error_never_an_answer(chunk):
         object_pred=[*whole.object_pred, "Cat"],
     )
     with pytest.raises(ValueError, match="needs 4 images, got 5"):
-        check_complete(protocol, twice, MOSAIC)
+        check_complete("grid", twice, set(protocol.cells_for(MOSAIC)))

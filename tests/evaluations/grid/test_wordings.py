@@ -1,10 +1,13 @@
 """Other wordings: what is asked for, with which names, and what no eraser is given."""
 
+import numpy as np
 import pytest
 
-from unlearncanvas.canvases.language import load_language
+from metrics.base import Predictions
+from unlearncanvas.canvases.language import fill, load_language
 from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
+from unlearncanvas.evaluations.grid.wordings import mixed_cells
 from unlearncanvas.types import Cell, Concept
 
 RULES = read_yaml(find_config("protocols", "mini"))
@@ -37,7 +40,7 @@ def test_a_target_is_asked_for_under_other_names_in_its_own_cells():
     }
     assert said("descriptions", CAT)[0] == "An animal with whiskers image in Photo style."
     assert said("languages", NEON)[:3] == [
-        "A Sun image in Leuchtschrift style.",
+        "A Sun image in neonviivat style.",
         "A Tree image in неон style.",
         "A House image in ネオン style.",
     ]
@@ -80,13 +83,57 @@ def test_only_image_sets_that_a_metric_reads_are_drawn():
 
 def test_an_eraser_is_given_no_other_name_and_no_other_sentence():
     rules, language = protocol(), load_language("mini")
-    task = rules.task(CAT, seed=0)
-    text = " ".join(
-        [repr(task), *(task.prompt(concept) for concept in (*task.targets, *task.retain))]
-    )
-    for forms in language.objects.values():
-        assert not [name for name in forms.all() if f"'{name}'" in text or f" {name} " in text]
-    assert not [item for item in language.held_out_sentences if item in text]
+    for target in (CAT, NEON):
+        task = rules.task(target, seed=0)
+        concepts = (*task.targets, task.anchor, *task.retain)
+        prompts = [task.prompt(concept) for concept in concepts]
+        told = f" {repr(task)} {' '.join(prompts)} "
+        for forms in (*language.styles.values(), *language.objects.values()):
+            assert not [name for name in forms.all() if f" {name} " in told or f"'{name}'" in told]
+        for sentence in (*language.sentences[1:], *language.held_out_sentences):
+            asked = fill(sentence, style="Neon Lines", object="Cat")
+            assert asked not in prompts
+            assert sentence not in told
+
+
+def test_every_kind_of_name_is_asked_for_in_mixed_wordings():
+    language, texts = load_language("mini"), " | ".join(said("mixed", CAT))
+    for concepts in (language.styles, language.objects):
+        asked = {
+            kind
+            for name, forms in concepts.items()
+            for kind, choices in {
+                "first": forms.held_out[:1], "second": forms.held_out[1:],
+                "description": [forms.description], "finnish": [forms.finnish],
+                "russian": [forms.russian], "japanese": [forms.japanese], "name": [name],
+            }.items()
+            if any(choice in texts for choice in choices)
+        }  # fmt: skip
+        assert asked >= {"first", "second", "description", "name", "finnish", "russian"}
+
+
+@pytest.mark.parametrize("sides", [(3, 2), (6, 5), (10, 10)])
+def test_mixed_wordings_have_retained_cells_in_a_grid_of_any_size(sides):
+    styles, objects = RULES["styles"][: sides[0]], RULES["objects"][: sides[1]]
+    cells = mixed_cells(tuple(styles), tuple(objects))
+    for name in (*styles, *objects):
+        assert any(name not in (cell.style, cell.object) for cell in cells)
+        assert any(name in (cell.style, cell.object) for cell in cells)
+
+
+def test_pooled_image_sets_have_seeds_features_and_probabilities_of_their_own():
+    def part(value):
+        return Predictions(
+            cells=[Cell(style="Photo", object="Cat")] * 2, seeds=[3, 4],
+            style_pred=["Photo"] * 2, object_pred=["Cat"] * 2,
+            style_prob=np.full((2, 2), value), features={"detectors": np.full((2, 3), value)},
+        )  # fmt: skip
+
+    found = Predictions.pooled([part(0.0), part(1.0)])
+    assert found.seeds == [6, 8, 7, 9]
+    assert found.style_prob[:, 0].tolist() == [0.0, 0.0, 1.0, 1.0]
+    assert found.object_prob is None
+    assert found.features["detectors"][:, 0].tolist() == [0.0, 0.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -94,7 +141,8 @@ def test_an_eraser_is_given_no_other_name_and_no_other_sentence():
     [
         ({"language": None}, "metrics of other wordings need a language"),
         ({"language": "klingon"}, "unknown language 'klingon'"),
-        ({"prompt": "{article} {object} image in {theme} style."}, "may hold style, object"),
+        ({"prompt": "{object} in {style} style."}, "prompt must be the first sentence"),
+        ({"metrics": ["unlearning_accuracy_of_songs"]}, "unknown metric"),
         ({"wordings": "all"}, "wordings"),
     ],
 )
@@ -104,7 +152,7 @@ def test_bad_rules_are_refused_in_one_line(changes, message):
 
 
 def test_the_language_is_in_the_digest_and_no_language_is_not():
-    without = GridProtocol.model_validate(RULES)
+    without = protocol(language=None, metrics=["unlearning_accuracy"])
     assert protocol().digest != protocol(wordings="open").digest
     assert "language" not in without.plain()
     changed = load_language("mini").model_dump()

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 from metrics.base import Predictions, Score
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.engine.evaluation import CUSTOM, Evaluation
-from unlearncanvas.engine.image_sets import ImageSet, filling_batches
+from unlearncanvas.engine.image_sets import ImageSet
 from unlearncanvas.engine.job import Figure, Job, Scored
 from unlearncanvas.engine.recipe import Recipe, Step
 from unlearncanvas.engine.scoring import Scoring
@@ -20,6 +20,7 @@ from unlearncanvas.evaluations.grid.scores import (
     target_scores,
 )
 from unlearncanvas.evaluations.grid.tables import tables
+from unlearncanvas.evaluations.grid.wordings import set_name
 from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.results.aggregate import mean_rows
 from unlearncanvas.results.cells import BASELINES
@@ -107,7 +108,6 @@ class GridEvaluation(Evaluation):
     def _job(self, eraser: ConfiguredEraser, target: Concept, step: Step) -> Job:
         rules = self.protocol.for_eraser(eraser.name)
         cells = rules.cells_for(step.task.targets[0])
-        worded_seeds = rules.worded_seeds(self.image_seeds)
         return Job(
             label=self.label(eraser, step.task.seed),
             role="baseline" if eraser.name in BASELINES else "tested",
@@ -122,11 +122,10 @@ class GridEvaluation(Evaluation):
                 ),
                 *(
                     ImageSet(
-                        name=name,
+                        name=set_name(name, target),
                         prompts=prompts,
-                        seeds=worded_seeds,
+                        seeds=rules.worded_seeds(self.image_seeds),
                         sampler=rules.sampler,
-                        seeds_per_chunk=filling_batches(len(prompts), rules.sampler.batch_size),
                     )
                     for name, prompts in rules.worded_prompts(target).items()
                 ),
@@ -141,13 +140,15 @@ class GridEvaluation(Evaluation):
 
     def score(self, job: Job, scoring: Scoring) -> Scored:
         """Return the protocol's metrics, and how often each concept is found."""
-        drawn = {name: found.predictions for name, found in scoring.drawn(job).items()}
-        grid = drawn.pop(GRID)
-        target = Concept.parse(job.group["target"])
+        drawn, target = scoring.drawn(job), Concept.parse(job.group["target"])
+        grid = drawn[GRID].predictions
+        worded = {
+            name: drawn[set_name(name, target)].predictions for name in self.protocol.worded_sets()
+        }
         real = scoring.real(len(self.image_seeds))
         folder = self.folder_of(job.recipe)
         base = self._base_images(target, scoring)
-        found = target_scores(self.protocol, grid, target, real, base=base, worded=drawn)
+        found = target_scores(self.protocol, grid, target, real, base=base, worded=worded)
         return Scored(
             scores=found.scores,
             per_image=found.per_image,

@@ -14,7 +14,8 @@ from unlearncanvas.engine.reference_features import ReferenceFeatures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.types import Cell, Concept, Domain
 
-NOTHING: Mapping[str, Predictions] = {}
+Worded = Mapping[str, Predictions]
+"""Images in other wordings, by image set."""
 
 
 class Measured(NamedTuple):
@@ -25,11 +26,12 @@ class Measured(NamedTuple):
 
 
 def metrics_of(
-    names: Sequence[str], inputs: MetricInputs, worded: Mapping[str, Predictions] = NOTHING
+    names: Sequence[str], inputs: MetricInputs, worded: Worded | None = None
 ) -> dict[str, tuple[Metric, MetricInputs]]:
     """Return metrics by name with what each is given.
 
-    Those whose features could not be computed, or whose images were not drawn, are left out.
+    Left out are those that compare with features or base images that there are none of, and,
+    without ``worded``, those that read images in other wordings.
     """
     metrics = {name: load_metric(name) for name in names}
     there = inputs.predictions.features if inputs.reference is not None else {}
@@ -38,21 +40,19 @@ def metrics_of(
         for name, metric in metrics.items()
         if (not metric.needs_reference or metric.extractor in there)
         and (not metric.needs_base or inputs.base is not None)
-        and all(image_set in worded for image_set in metric.image_sets)
+        and (worded is not None or not metric.image_sets)
     }
 
 
-def _given(metric: Metric, inputs: MetricInputs, worded: Mapping[str, Predictions]) -> MetricInputs:
+def _given(metric: Metric, inputs: MetricInputs, worded: Worded | None) -> MetricInputs:
     """The inputs with the images that a metric is about: the grid's, or those of other wordings."""
-    if not metric.image_sets:
+    if not metric.image_sets or worded is None:
         return inputs
     parts = [worded[name] for name in metric.image_sets]
     return replace(inputs, predictions=Predictions.pooled(parts))
 
 
-def measured(
-    names: Sequence[str], inputs: MetricInputs, worded: Mapping[str, Predictions] = NOTHING
-) -> Measured:
+def measured(names: Sequence[str], inputs: MetricInputs, worded: Worded | None = None) -> Measured:
     """Return the scores of metrics by name, without those that :func:`metrics_of` leaves out."""
     found = Measured({}, {})
     for name, (metric, given) in metrics_of(names, inputs, worded).items():
@@ -71,12 +71,12 @@ def target_scores(
     reference: RealFeatures | None,
     *,
     base: Predictions | None = None,
-    worded: Mapping[str, Predictions] = NOTHING,
+    worded: Worded | None = None,
 ) -> Measured:
     """Return every metric of the protocol for one erased model.
 
     Without ``reference``, those that compare with real images are left out; without ``base``, those
-    that compare with the base model's; without an image set of other wordings, those that read it.
+    that compare with the base model's; without ``worded``, those that read other wordings.
 
     Raises:
         ValueError: If an image of the grid is missing; a missing image never counts as an image.
@@ -90,7 +90,9 @@ def target_scores(
         base=None if base is None else _within(base, cells),
         detector_names={domain: protocol.detectors.names(domain) for domain in get_args(Domain)},
     )
-    check_complete(protocol, inputs.predictions, target)
+    check_complete("grid", inputs.predictions, cells)
+    for name, prompts in protocol.worded_prompts(target).items() if worded is not None else ():
+        check_complete(name, worded[name], set(prompts))
     return measured(protocol.metrics, inputs, worded)
 
 
@@ -99,15 +101,14 @@ def _within(predictions: Predictions, cells: Collection[Cell]) -> Predictions:
     return predictions.select(np.array([cell in cells for cell in predictions.cells]))
 
 
-def check_complete(protocol: GridProtocol, predictions: Predictions, target: Concept) -> None:
-    """Raise ValueError unless there is one image for every cell of a target at every seed."""
+def check_complete(name: str, predictions: Predictions, cells: Collection[Cell]) -> None:
+    """Raise ValueError unless there is one image for every cell of an image set at every seed."""
     seen = set(zip(predictions.cells, predictions.seeds, strict=True))
-    cells = protocol.cells_for(target)
     wanted = {(cell, seed) for cell in cells for seed in set(predictions.seeds)}
     missing = wanted - seen
     if missing or len(predictions.cells) != len(wanted):
         raise ValueError(
-            f"the grid needs {len(wanted)} images, got {len(predictions.cells)}, "
+            f"the {name} needs {len(wanted)} images, got {len(predictions.cells)}, "
             f"{len(missing)} missing; run the same command again to draw them"
         )
 

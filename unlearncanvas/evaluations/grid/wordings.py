@@ -27,6 +27,11 @@ MIXED_STRIDE = 10
 MIXED_NAMES = ("synonyms", "names", "descriptions", "languages")
 
 
+def set_name(kind: str, target: Concept) -> str:
+    """Return the name of an image set; those of the target's cells have the target in it."""
+    return kind if kind == MIXED else f"{kind}-{target.slug}"
+
+
 def mixed_cells(styles: tuple[str, ...], objects: tuple[str, ...]) -> list[Cell]:
     """Return a diagonal of the grid: every style and every object; of small grids more of it."""
     stride = min(MIXED_STRIDE, len(styles), len(objects))
