@@ -87,7 +87,7 @@ def test_an_eraser_is_given_no_other_name_and_no_other_sentence():
         task = rules.task(target, seed=0)
         concepts = (*task.targets, task.anchor, *task.retain)
         prompts = [task.prompt(concept) for concept in concepts]
-        told = f" {repr(task)} {' '.join(prompts)} "
+        told = f" {task!r} {' '.join(prompts)} "
         for forms in (*language.styles.values(), *language.objects.values()):
             assert not [name for name in forms.all() if f" {name} " in told or f"'{name}'" in told]
         for sentence in (*language.sentences[1:], *language.held_out_sentences):
