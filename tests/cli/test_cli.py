@@ -102,19 +102,20 @@ def test_dry_run_draws_nothing(tmp_path):
     assert "images" in done.stdout
     assert "UFE" in done.stdout
     assert "minutes on this cpu" in done.stdout
-    # 10 jobs' chunks of 6 images: 256 features of 2 bytes, 12 + 12 probabilities of 4, the rest
-    assert f"disk: {60 * (2 * 256 + 4 * 24 + 400) / 1000:.1f} kB of predictions" in done.stdout
+    # 12 images of the grid of each of 5 models; in other wordings 31 of either baseline, 37 of esd:
+    # 256 features of 2 bytes, 12 + 12 probabilities of 4, the rest
+    assert f"disk: {159 * (2 * 256 + 4 * 24 + 400) / 1000:.1f} kB of predictions" in done.stdout
     assert "(UNets, whole); free under" in done.stdout
     assert not (tmp_path / "runs").exists()
-    # 10 jobs' chunks of 6 images, 2 steps of 2 halves; 3 erasures of 2 steps
-    assert "60 images: 240 UFE to draw them" in done.stdout
+    # 2 steps of 2 halves; 3 erasures of 2 steps
+    assert "159 images: 636 UFE to draw them" in done.stdout
     found = re.search(
-        r"time: 60 images at ([\d.]+) ms: ([\d.]+) minutes; erasing: about ([\d.]+) minutes; "
+        r"time: 159 images at ([\d.]+) ms: ([\d.]+) minutes; erasing: about ([\d.]+) minutes; "
         r"together about ([\d.]+) minutes",
         done.stdout,
     )
     each, drawing, erasing, together = map(float, found.groups())
-    assert drawing == pytest.approx(60 * each / 60_000, abs=0.06)
+    assert drawing == pytest.approx(159 * each / 60_000, abs=0.06)
     assert together == pytest.approx(drawing + erasing, abs=0.11)
 
 
@@ -156,7 +157,7 @@ def test_dry_run_where_there_are_no_weights(tmp_path, monkeypatch, options, said
     ("what", "expected"),
     [
         ("erasers", ["esd", "closed form", "adapter", "hook", "Apache-2.0", "images"]),
-        ("protocols", ["mini", "quick (default)", "19 targets, 5 seeds, 9,500 images",
+        ("protocols", ["mini", "quick (default)", "19 targets, 5 seeds, 12,350 images",
                        "smoke: 2 targets, 1 seed, 12 images", "about 790 images each"]),
         ("targets", ["Neon Lines", "Sail Boat", "Photo"]),
         ("metrics", ["unlearning_accuracy", "fid_minicanvas"]),

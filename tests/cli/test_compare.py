@@ -8,7 +8,10 @@ import pytest
 from tests.fixtures.in_process import run
 
 ROOT = Path(__file__).parents[2]
-BUNDLES = [str(ROOT / "submissions" / "mini" / name) for name in ("esd", "spm", "uce")]
+BUNDLES = [
+    str(ROOT / "tests" / "historic" / "submissions-0.6" / "mini" / name)
+    for name in ("esd", "spm", "uce")
+]
 MEASURE = ("--measure", "in_domain_retain_accuracy")
 
 

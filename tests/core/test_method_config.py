@@ -43,13 +43,13 @@ SETTINGS = {
     "spm": "222d236c00c9",
     "t2ishield-edit": "722f558dde8a",
     "uce": "e753e1c51f02",
-    "badt2i-object": "e797ad7faba5",
-    "badt2i-pixel": "26957834d948",
-    "badt2i-style-multi": "b82160425d02",
-    "badt2i-style": "4b5256672966",
-    "evil-edit": "6effd33f3dee",
-    "rickrolling-taa": "54816aa97ac3",
-    "rickrolling-tpa": "6864d67ce092",
+    "badt2i-object": "43aca7d866ad",
+    "badt2i-pixel": "7f8d3114349a",
+    "badt2i-style-multi": "8078f5cb9573",
+    "badt2i-style": "e5830e02b850",
+    "evil-edit": "8b3772d23137",
+    "rickrolling-taa": "7ff26b5975a9",
+    "rickrolling-tpa": "c9bc2ac53586",
 }
 """Digest of the settings without a preset, with sd15 and with mini."""
 

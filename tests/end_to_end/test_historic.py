@@ -14,6 +14,7 @@ from tests.end_to_end.test_golden import assert_golden
 from tests.golden import historic
 from tests.golden.historic import BUNDLES, CHANGES, HISTORIC, list_changes, listed, written
 from unlearncanvas.core.json_file import read_json
+from unlearncanvas.core.registry import CONFIG_DIR
 from unlearncanvas.pipelines.artifacts import Artifact
 from unlearncanvas.publish.report.collect import collect
 from unlearncanvas.publish.submissions.bundle import (
@@ -133,6 +134,7 @@ def test_reports_and_leaderboards_are_made_of_them():
     assert set(found.rows) == {folder.parent.name for folder in bundles(SUBMISSIONS)}
     (found,) = collect([RESULTS / "mini-quick-five-seeds.json"]).leaderboards
     assert set(found.rows) >= {"none", "esd", "uce", "salun"}
+    assert found.title == "mini · earlier protocol · 6 targets · 5 seeds"
 
 
 def test_the_protocol_of_the_bundles_is_read_with_its_digest():
@@ -165,7 +167,8 @@ def test_what_is_listed_as_changed_was_another_number(rescored):
 def test_validation_objects_to_nothing_but_the_listed_changes(tmp_path, name):
     shutil.copytree(BUNDLES[name], tmp_path / name)
     changed = {line["score"].split("/")[1] for line in listed() if line["of"] == name}
-    for reason in reasons_against(tmp_path / name):
+    earlier = str(CONFIG_DIR / "earlier" / "mini-0def3984a8ff.yaml")
+    for reason in reasons_against(tmp_path / name, protocol=earlier):
         assert " is said to be " in reason
         assert any(score in reason for score in changed), reason
 

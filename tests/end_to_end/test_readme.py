@@ -86,4 +86,4 @@ def test_image_counts_of_the_tiers():
         tier: protocol.num_images(protocol.tier_targets(tier), protocol.tier_seeds(tier))
         for tier in protocol.tiers
     }
-    assert counts == {"smoke": 200, "quick": 1200, "full": 9500}
+    assert counts == {"smoke": 300, "quick": 1500, "full": 12_350}

@@ -307,7 +307,7 @@ def test_two_runs_are_compared_image_by_image(runs):
     same, _ = compare("esd, lr=0.001")
     for name in ("UA", "IRA", "CRA", "CRA on target"):
         assert same[name][2] == "+0.0"
-        assert same[name][5].startswith("[-")  # what few cells agree on, others may not
+        assert same[name][5].startswith("[")
         assert same[name][3] == "1"
     assert same["FID"][2:4] == ["0.00", ""]
 

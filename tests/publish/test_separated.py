@@ -19,7 +19,7 @@ from unlearncanvas.publish.report.page import Page
 from unlearncanvas.publish.report.separated import separated_rows, separation_of
 from unlearncanvas.types import Concept
 
-COMMITTED = Path(__file__).parents[2] / "submissions" / "mini"
+COMMITTED = Path(__file__).parents[1] / "historic" / "submissions-0.6" / "mini"
 SCORES = {
     "unlearning_accuracy": True,
     "in_domain_retain_accuracy": True,

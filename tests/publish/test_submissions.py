@@ -16,8 +16,8 @@ from erasers.uce import UCE
 from tests.fixtures.in_process import run
 from unlearncanvas.cli.main import __name__ as CLI
 from unlearncanvas.core.digests import digest_file, digest_tensors
+from unlearncanvas.core.registry import CONFIG_DIR
 from unlearncanvas.pipelines.artifacts import Artifact
-from unlearncanvas.pipelines.methods import load_eraser
 from unlearncanvas.publish.report.collect import collect
 from unlearncanvas.publish.submissions.bundle import (
     Verification,
@@ -43,6 +43,10 @@ CARD = {
 }  # fmt: skip
 TARGET = "rows/uce-style-Neon_Lines"
 SEED = f"{TARGET}/grid-seed188.parquet"
+
+
+OF_0_6 = Path(__file__).parents[1] / "historic" / "submissions-0.6"
+EARLIER = str(CONFIG_DIR / "earlier" / "mini-0def3984a8ff.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +120,19 @@ def test_a_bundle_holds_everything_and_is_valid(made):
     assert set(manifest.targets) == set(manifest.artifacts) == {"style:Neon Lines", "object:Cat"}
     assert (manifest.eraser, manifest.tier, manifest.revision) == ("uce", "smoke", made.name)
     assert "class: erasers.uce.UCE" in manifest.config
-    assert {"artifact.json", "erased.safetensors", "grid.webp", "grid-seed188.parquet",
-            "sheet.webp"} == {path.name for path in (made / TARGET).iterdir()}  # fmt: skip
+    worded = ("synonyms", "descriptions", "languages", "sentences")
+    chunks = [f"{kind}-style-Neon_Lines-seed188.parquet" for kind in worded]
+    chunks += ["mixed-seed188.parquet", "grid-seed188.parquet"]
+    assert {"artifact.json", "erased.safetensors", "grid.webp", "sheet.webp", *chunks} == {
+        path.name for path in (made / TARGET).iterdir()
+    }
     results = read_results(made / "results.json")
-    assert [row.artifact for row in results.rows] == [TARGET, "rows/uce-object-Cat"]
-    assert results.rows[0].chunks == (SEED,)
-    assert {row.label for row in results.means} == {"uce"}
+    rows = [row for row in results.rows if row.label == "uce"]
+    assert [row.artifact for row in rows] == [TARGET, "rows/uce-object-Cat"]
+    assert set(rows[0].chunks) == {f"{TARGET}/{name}" for name in chunks}
+    assert {row.label for row in results.means} == {"uce", "none"}  # whose images drift needs
     assert [picture.path for picture in results.pictures] == [
-        f"{row.artifact}/sheet.webp" for row in results.rows
+        f"{row.artifact}/sheet.webp" for row in rows
     ]
     assert (results.config["erasers"], results.config["tier"]) == (["uce"], "smoke")
     assert not {"device", "out"} & set(results.config)  # how and where it ran is not the eraser's
@@ -163,7 +172,7 @@ def test_the_leaderboard_shows_what_is_reported(bundle, tmp_path):
     assert len(list((tmp_path / "site" / "pictures").glob("*.webp"))) == 2
     (path,) = (tmp_path / "hub" / ".eval_results").glob("*.yaml")
     lines = yaml.safe_load(path.read_text())
-    (row,) = collect([bundle / "results.json"]).leaderboards[0].rows.values()
+    row = collect([bundle / "results.json"]).leaderboards[0].rows["uce"]
     value = next(
         line["value"]
         for line in lines
@@ -175,8 +184,14 @@ def test_the_leaderboard_shows_what_is_reported(bundle, tmp_path):
     assert (empty.returncode, "no bundles under" in empty.stderr) == (2, True)
 
 
-def row_in(results, target="style:Neon Lines"):
-    return next(row for row in results["rows"] if row["group"]["target"] == target)
+def row_in(results, label="uce", target="style:Neon Lines"):
+    return next(
+        row for row in results["rows"] if (row["label"], row["group"]["target"]) == (label, target)
+    )
+
+
+def mean_in(results, kind="style"):
+    return next(row for row in results["means"] if (row["label"], row["kind"]) == ("uce", kind))
 
 
 def test_edited_numbers(bundle):
@@ -205,8 +220,8 @@ def test_an_edited_interval(bundle):
 
 def test_edited_means(bundle):
     def cheaper(results):
-        results["means"][0]["ufe"] = -1.0
-        results["means"][1]["scores"]["in_domain_retain_accuracy"]["value"] = 1.0
+        mean_in(results)["ufe"] = -1.0
+        mean_in(results, "object")["scores"]["in_domain_retain_accuracy"]["value"] = 1.0
 
     edit(bundle / "results.json", cheaper)
     seal(bundle)
@@ -396,7 +411,7 @@ def test_tensors_that_are_not_the_recorded_ones(bundle):
 
 def change_records(bundle, **changes):
     """Change what every target says made its model, and the same keys of the manifest."""
-    for place in (bundle / "rows").iterdir():
+    for place in (bundle / "rows").glob("uce-*"):
         edit(place / "artifact.json", lambda record: record.update(changes))
     names = changes.keys() & {"source_digest", "method", "version"}
     same = {name: changes[name] for name in names}
@@ -432,7 +447,7 @@ def test_weights_of_somebody_elses_eraser_are_verified_without_its_code(bundle, 
 
 
 def without_tensors(bundle, **changes):
-    for place in (bundle / "rows").iterdir():
+    for place in (bundle / "rows").glob("uce-*"):
         (place / "erased.safetensors").unlink()
     edit(bundle / "bundle.json", lambda manifest: manifest.update(artifacts=[]))
     change_records(bundle, **changes)
@@ -494,7 +509,7 @@ def verification_of(bundle, **fields):
 
 def test_resealing_an_old_bundle_scores_again_and_keeps_its_verification(tmp_path):
     """One of version 0.5: other scores, keyed by the bytes of the code, and verified."""
-    (committed,) = (COMMITTED / "mini" / "esd").iterdir()
+    (committed,) = (OF_0_6 / "mini" / "esd").iterdir()
     old = tmp_path / "mini" / "esd" / "4cdd96fc"
     shutil.copytree(committed, old)
     wanted = json.loads((old / "results.json").read_text())
@@ -503,10 +518,11 @@ def test_resealing_an_old_bundle_scores_again_and_keeps_its_verification(tmp_pat
     edit(target, lambda said: said["scores"][NAME].update(value=1.0))
     edit(old / "results.json", lambda said: said["rows"][0]["scores"][NAME].update(value=1.0))
     seal(old)
-    refused(old, f"style-Mosaic: {NAME} is said to be 1, its predictions give")
+    (reason,) = reasons_against(old, protocol=EARLIER)
+    assert f"style-Mosaic: {NAME} is said to be 1, its predictions give" in reason
     write_verification(old, verification_of(old))
     before = drawn_bytes(old)
-    done = cli("reseal", old.parents[2])
+    done = cli("reseal", old.parents[2], "--protocol", EARLIER)
     assert done.returncode == 0, done.stdout + done.stderr
     new = old.with_name(committed.name)
     assert f"{new.name}, 1 scores changed, verified as before" in done.stdout
@@ -520,7 +536,7 @@ def test_resealing_an_old_bundle_scores_again_and_keeps_its_verification(tmp_pat
     assert json.loads((new / target.relative_to(old)).read_text()) == json.loads(
         (committed / target.relative_to(old)).read_text()
     )
-    assert reasons_against(new) == []
+    assert reasons_against(new, protocol=EARLIER) == []
     assert provenance_of(new) == "verified"
     assert read_verification(new).resealed
 
@@ -528,7 +544,7 @@ def test_resealing_an_old_bundle_scores_again_and_keeps_its_verification(tmp_pat
 def test_resealing_scores_again_and_keeps_a_verification(bundle):
     wanted = json.loads((bundle / "results.json").read_text())
     edit(bundle / "results.json", lambda said: row_in(said)["scores"][NAME].update(value=1.0))
-    edit(bundle / "results.json", lambda said: said["means"][0]["scores"][NAME].update(value=1.0))
+    edit(bundle / "results.json", lambda said: mean_in(said)["scores"][NAME].update(value=1.0))
     seal(bundle)
     evidence = evidence_digest(read_manifest(bundle))
     write_verification(bundle, verification_of(bundle, evidence_digest=evidence))
@@ -610,36 +626,28 @@ def test_no_such_run(made, tmp_path):
     assert (done.returncode, "no finished run of 'esd'" in done.stderr) == (2, True)
 
 
-COMMITTED = Path(__file__).parents[2] / "submissions"
-
-
-def test_the_committed_bundles_are_whole_and_of_this_protocol():
-    found = list(bundles(COMMITTED))
-    assert len(found) >= 10
+def test_the_bundles_of_0_6_are_whole_and_of_an_earlier_protocol():
+    found = list(bundles(OF_0_6))
+    assert len(found) == 10
     for folder in found:
-        assert broken_seal(folder) == []
-    (leaderboard,) = leaderboards_of(COMMITTED).leaderboards
+        assert broken_seal(folder, EARLIER) == []
+    (leaderboard,) = leaderboards_of(OF_0_6).leaderboards
+    assert leaderboard.title == "mini · earlier protocol · 6 targets · 2 seeds"
     assert {row.trust for row in leaderboard.rows.values()} == {"verified"}
     assert leaderboard.rows.keys() == {folder.parent.name for folder in found}
-    # settings of no version here would be a bundle that only its tensors can verify
-    for folder in found:
-        manifest = read_manifest(folder)
-        here = load_eraser(manifest.eraser, preset="mini", overrides=manifest.settings)
-        assert (here.method, here.version) == (manifest.method, manifest.version)
-        assert folder.name == manifest.revision
 
 
 def test_small_tensors_are_those_of_cross_attention_and_of_adapters():
-    """What one target of the committed runs left, as it would be put into a bundle by default."""
+    """What one target of the runs of 0.6 left, as it would be put into a bundle by default."""
     small = {
         folder.parent.name
-        for folder in bundles(COMMITTED)
+        for folder in bundles(OF_0_6)
         if all(row.stored_bytes < SMALL for row in read_results(folder / "results.json").means)
     }
     assert {"ca", "esd", "fmn", "seot", "spm", "uce"} <= small
     assert not {"ediff", "salun", "shs"} & small
 
 
-def test_a_committed_bundle_says_what_its_predictions_say():
-    (folder,) = (COMMITTED / "mini" / "esd").iterdir()
-    assert reasons_against(folder) == []
+def test_a_bundle_of_0_6_says_what_its_predictions_say():
+    (folder,) = (OF_0_6 / "mini" / "esd").iterdir()
+    assert reasons_against(folder, protocol=EARLIER) == []

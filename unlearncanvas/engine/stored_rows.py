@@ -8,7 +8,8 @@ from typing import NoReturn
 import torch
 
 from metrics.per_image import PerImage
-from unlearncanvas.core.registry import names
+from unlearncanvas.core.digests import SHORT
+from unlearncanvas.core.registry import CONFIG_DIR, names
 from unlearncanvas.engine.chunks import Chunk
 from unlearncanvas.engine.drawing import Unit
 from unlearncanvas.engine.evaluation import Evaluation
@@ -17,6 +18,9 @@ from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.engine.scoring import Drawn, DrawnSet, Scoring
 from unlearncanvas.results.run_config import RunConfig
 from unlearncanvas.results.schema import Results, Row
+
+EARLIER = CONFIG_DIR / "earlier"
+"""Protocols that have changed, by name and digest: their results are still read and compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +83,13 @@ def evaluation_of_results(results: Results) -> Evaluation:
         ValueError: If its protocol is not here, or its options are none of this version.
     """
     options = results.config
+    known = results.protocol in names("protocols")
     if options is None:
-        known = results.protocol in names("protocols")
         protocol = results.protocol if known else f"{results.protocol}.yaml"
         options = {"protocol": protocol, "seeds": list(results.seeds)}
+    earlier = EARLIER / f"{results.protocol}-{results.protocol_digest[:SHORT]}.yaml"
+    if known and earlier.is_file():
+        options = {**options, "protocol": str(earlier)}
     left_out = ("erasers", "settings", "erase_seeds", "device")
     kept = {name: value for name, value in options.items() if name not in left_out}
     return evaluation_of(RunConfig.model_validate({**kept, "erasers": ["none"], "device": "cpu"}))

@@ -18,7 +18,7 @@ from unlearncanvas.publish.submissions.validate import reasons_against
 from unlearncanvas.results.reading import read_results
 from unlearncanvas.types import Concept
 
-COMMITTED = Path(__file__).parents[3] / "submissions" / "mini"
+COMMITTED = Path(__file__).parents[2] / "historic" / "submissions-0.6" / "mini"
 METRICS = ["unlearning_accuracy", "drift", "residual", "artifact_rate", "fid_minicanvas"]
 
 
@@ -63,7 +63,8 @@ def test_stored_rows_are_compared_by_drift_and_residual(finished):
         "unlearncanvas.cli.main", "compare", runs, runs, "--eraser", "esd", "--eraser", "uce"
     )
     assert done.returncode == 0, done.stderr
-    lines = {line.split()[3]: line for line in done.stdout.splitlines() if "style:Mosaic" in line}
+    table = [line for line in done.stdout.splitlines() if "style:Mosaic" in line and "│" in line]
+    lines = {line.split()[3]: line for line in table}
     (path,) = finished[0].glob("runs/small/esd+uce-*/smoke/results.json")
     for pair in read_results(path).comparisons:
         if pair.score == "drift":

@@ -65,7 +65,7 @@ def test_result_has_scores_cost_and_digests(finished):
         for row in results["rows"]
         if (row["label"], row["group"]) == ("esd", {"target": "style:Mosaic"})
     ]
-    assert result["num_images"] == 12
+    assert result["num_images"] == 12 + 4 * 2 + 3  # the grid, other wordings, mixed ones
     assert result["cost"]["ufe"] > 0
     assert result["ufe_per_image"] == 4  # two steps, two halves
     assert result["cost"]["stored_bytes"] > 0
@@ -105,7 +105,7 @@ def test_kill_9_and_the_same_command_give_the_same_digits(finished, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     kept = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
-    assert 0 < len(kept) < 10
+    assert 0 < len(kept) < len(list(undisturbed.rglob("*.parquet")))
     assert bench(protocol, out).returncode == 0
     assert numbers(out) == numbers(undisturbed)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in kept.items())

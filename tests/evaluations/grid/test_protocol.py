@@ -9,7 +9,11 @@ from unlearncanvas.evaluations.backdoor.protocol import load_backdoor_protocol
 from unlearncanvas.evaluations.grid.protocol import GridProtocol, load_protocol
 from unlearncanvas.types import Cell, Concept
 
-RULES = read_yaml(find_config("protocols", "mini"))
+RULES = read_yaml(find_config("protocols", "mini")) | {
+    "language": None,
+    "metrics": ["unlearning_accuracy", "in_domain_retain_accuracy", "fid_minicanvas"],
+}
+"""Of mini, without its language: any prompt and any concept will do."""
 
 
 def changed(**changes):
@@ -109,13 +113,13 @@ def test_a_base_gives_what_a_file_does_not_say(tmp_path):
 
 
 DIGESTS = {
-    "mini": "0def3984a8ff",
-    "mini-fast": "8c8d6b31fc8f",
-    "mini-tune": "8953beca2ccc",
+    "mini": "4ddc31e73431",
+    "mini-fast": "4b9ad7a90c02",
+    "mini-tune": "78899bba1072",
     "unlearncanvas": "43fbca573a42",
     "unlearncanvas-fast": "e557fbf1d444",
     "unlearncanvas-official": "a9b8ef73ea4d",
-    "backdoor": "7bfdc92c200e",
+    "backdoor": "c37d005405bc",
     "backdoor-sd": "45fc243e9708",
 }
 

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.fields import Frozen, Name, Names, Seed
+from unlearncanvas.core.method_config import image_sets_of
 from unlearncanvas.core.registry import choose, names
 from unlearncanvas.engine.protocols import (
     NOT_IN_DIGEST,
@@ -22,6 +23,8 @@ from unlearncanvas.types import Cell
 def load_grid(name: GridProtocol | str) -> GridProtocol:
     """Return the protocol meant by ``mini`` or ``unlearncanvas:quick``, a tier's part of its grid.
 
+    It is without its language and the metrics of other wordings, which no backdoor is asked with.
+
     Raises:
         ValueError: If there is no such protocol or tier.
     """
@@ -31,6 +34,8 @@ def load_grid(name: GridProtocol | str) -> GridProtocol:
         raise ValueError("grid names a protocol, as in mini or unlearncanvas:quick")
     name, _, tier = name.partition(":")
     whole = load_protocol(name)
+    own_metrics = [metric for metric in whole.metrics if not image_sets_of(metric)]
+    whole = whole.model_copy(update={"language": None, "metrics": tuple(own_metrics)})
     if not tier:
         return whole
     part, targets = whole.for_tier(tier), whole.targets

@@ -91,8 +91,9 @@ def target_scores(
         detector_names={domain: protocol.detectors.names(domain) for domain in get_args(Domain)},
     )
     check_complete("grid", inputs.predictions, cells)
-    for name, prompts in protocol.worded_prompts(target).items() if worded is not None else ():
-        check_complete(name, worded[name], set(prompts))
+    if worded is not None:
+        for name, prompts in protocol.worded_prompts(target).items():
+            check_complete(name, worded[name], set(prompts))
     return measured(protocol.metrics, inputs, worded)
 
 

@@ -12,6 +12,7 @@ target. No eraser is given any of this; synonyms and sentences that are held out
 scores, the open ones a search for settings.
 """
 
+from collections import Counter
 from typing import Literal
 
 from unlearncanvas.canvases.language import Forms, Language, fill
@@ -67,14 +68,19 @@ class Wordings:
 
     def mixed(self, cells: list[Cell]) -> dict[Cell, str]:
         """Return the prompts of some cells, neighbors in different kinds of wordings."""
-        prompts = {}
+        prompts, asked = {}, Counter[tuple[Domain, str]]()
+
+        def next_name(domain: Domain, name: str, place: int) -> str:
+            kind = MIXED_NAMES[place % len(MIXED_NAMES)]
+            asked[domain, kind] += 1
+            return self._name(domain, name, kind, asked[domain, kind] - 1)
+
         for place, cell in enumerate(cells):
-            turn = place // len(MIXED_NAMES)
-            kinds = [MIXED_NAMES[(place + shift) % len(MIXED_NAMES)] for shift in (0, turn + 1)]
+            shift = place // len(MIXED_NAMES) + 1
             prompts[cell] = fill(
                 self._others[place % len(self._others)],
-                style=self._name("style", cell.style, kinds[0], turn),
-                object=self._name("object", cell.object, kinds[1], place + turn),
+                style=next_name("style", cell.style, place),
+                object=next_name("object", cell.object, place + shift),
             )
         return prompts
 
