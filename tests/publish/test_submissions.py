@@ -456,7 +456,7 @@ def without_tensors(bundle, **changes):
 
 def test_without_tensors_the_same_version_erases_again_whatever_was_edited_in_it(bundle):
     without_tensors(bundle, source_digest="0" * 64)
-    done = cli("verify", bundle, "--by", "me", "--images", "8", "--seed", "2", "--device", "cpu")
+    done = cli("verify", bundle, "--by", "me", "--images", "30", "--seed", "2", "--device", "cpu")
     assert done.returncode == 0, done.stdout + done.stderr
     found = read_verification(bundle)
     assert found.same_predictions == 100
