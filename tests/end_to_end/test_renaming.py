@@ -39,7 +39,9 @@ def test_the_base_model_understands_every_form(scores):
 
 
 def test_renaming_hides_a_concept_from_its_own_name_alone(scores):
-    renamed = {target: found for (label, target), found in scores.items() if label == "Renaming"}
+    renamed = {
+        target: found for (label, target), found in scores.items() if label not in ("none", "noise")
+    }
     assert renamed.keys() == {"style:Neon Lines", "object:Cat"}
     for found in renamed.values():
         assert found["unlearning_accuracy"].value > 90
