@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch.optim.swa_utils import AveragedModel
@@ -86,6 +87,20 @@ class Loop:
     @property
     def _digest(self) -> str:
         return digest_json([self.steps, self.seed, self.identity])
+
+
+def rng_of(generator: torch.Generator) -> np.random.Generator:
+    """Return the numpy generator of a training step, seeded by that of torch."""
+    return np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
+
+
+def decaying(
+    optimizer: torch.optim.Optimizer, steps: int, *, least: float
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Return a schedule of 100 steps of warm-up and a linear decay to the ``least`` share."""
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda index: min(1.0, (index + 1) / 100) * max(least, 1 - index / steps)
+    )
 
 
 def optimizer_step(

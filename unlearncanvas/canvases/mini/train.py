@@ -76,32 +76,8 @@ def make_autoencoder(
     return train_autoencoder(data, critic, steps=steps, work_dir=work_dir, device=device)
 
 
-def make_denoiser(
-    data: Painted,
-    vae: AutoencoderKL,
-    *,
-    text_steps: int,
-    steps: int,
-    seed: int,
-    work_dir: Path,
-    device: torch.device,
-) -> StableDiffusionPipeline:
-    """Return the pipeline with a trained text encoder and denoiser, in fp16."""
-    pipe = train_denoiser(
-        data,
-        vae,
-        load_language("mini"),
-        text_steps=text_steps,
-        steps=steps,
-        seed=seed,
-        work_dir=work_dir,
-        device=device,
-    )
-    return pipe.to(torch.float16)
-
-
 def write(pipe: StableDiffusionPipeline, only: Part | None) -> None:
-    """Write the pipeline folder, or the parts that were trained alone."""
+    """Write the folder of a pipeline in fp16, or the parts that were trained alone."""
     folder = WEIGHTS_DIR / "pipeline"
     if only is None:
         pipe.save_pretrained(folder)
@@ -143,16 +119,17 @@ def main(
         train_detectors(data, steps=detector_steps, work_dir=work_dir, device=where)
     else:
         vae = committed_autoencoder(where)
-    pipe = make_denoiser(
+    pipe = train_denoiser(
         data,
         vae,
+        load_language("mini"),
         text_steps=text_steps,
         steps=denoiser_steps,
         seed=seed,
         work_dir=work_dir,
         device=where,
     )
-    write(pipe, only)
+    write(pipe.to(torch.float16), only)
     print_gates(device=device)
 
 

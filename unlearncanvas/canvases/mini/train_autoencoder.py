@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from unlearncanvas.canvases.mini.architecture import build_autoencoder
 from unlearncanvas.canvases.mini.canvas_data import Painted, to_model
-from unlearncanvas.canvases.mini.loop import Loop, optimizer_step
+from unlearncanvas.canvases.mini.loop import Loop, decaying, optimizer_step
 
 BATCH = 16
 LR = 2e-3
@@ -51,9 +51,7 @@ def train_autoencoder(
         model = build_autoencoder().to(device)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.998))
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, betas=(0.9, 0.99), weight_decay=0.0)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda index: min(1.0, (index + 1) / 100) * max(0.01, 1 - index / steps)
-    )
+    schedule = decaying(optimizer, steps, least=0.01)
 
     def step(generator: torch.Generator) -> Tensor:
         chosen = torch.randint(len(data.images), (BATCH,), generator=generator)

@@ -24,11 +24,11 @@ from unlearncanvas.canvases.mini.architecture import (
 )
 from unlearncanvas.canvases.mini.canvas_data import Painted
 from unlearncanvas.canvases.mini.captions import Captions
-from unlearncanvas.canvases.mini.loop import Loop, optimizer_step
+from unlearncanvas.canvases.mini.loop import Loop, decaying, optimizer_step, rng_of
 from unlearncanvas.canvases.mini.objects import OBJECTS
 from unlearncanvas.canvases.mini.styles import STYLES
 from unlearncanvas.canvases.mini.train_autoencoder import encode
-from unlearncanvas.canvases.mini.train_text_encoder import rng_of, train_text_encoder
+from unlearncanvas.canvases.mini.train_text_encoder import train_text_encoder
 
 BATCH = 32
 LR = 1e-3
@@ -68,9 +68,7 @@ def train_denoiser(
         betas=(0.9, 0.99),
         weight_decay=0.01,
     )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda index: min(1.0, (index + 1) / 100) * max(0.02, 1 - index / steps)
-    )
+    schedule = decaying(optimizer, steps, least=0.02)
     num_timesteps = scheduler.config.num_train_timesteps
 
     def step(generator: torch.Generator) -> Tensor:

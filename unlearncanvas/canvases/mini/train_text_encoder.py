@@ -10,7 +10,6 @@ is the little that ours needs.
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -20,18 +19,13 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from unlearncanvas.canvases.language import Language
 from unlearncanvas.canvases.mini.architecture import TEXT_WIDTH, build_text_encoder
 from unlearncanvas.canvases.mini.captions import Captions
-from unlearncanvas.canvases.mini.loop import Loop, optimizer_step
+from unlearncanvas.canvases.mini.loop import Loop, decaying, optimizer_step, rng_of
 from unlearncanvas.canvases.mini.objects import OBJECTS
 from unlearncanvas.canvases.mini.styles import STYLES
 
 BATCH = 128
 LR = 1e-3
 STYLE_NAMES, OBJECT_NAMES = (*STYLES, None), (*OBJECTS, None)
-
-
-def rng_of(generator: torch.Generator) -> np.random.Generator:
-    """Return the numpy generator of a training step, seeded by that of torch."""
-    return np.random.default_rng(int(torch.randint(2**62, (1,), generator=generator)))
 
 
 def train_text_encoder(
@@ -55,9 +49,7 @@ def train_text_encoder(
         ).to(device)
     average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
     optimizer = torch.optim.AdamW(model.parameters(), lr=LR, betas=(0.9, 0.99), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda index: min(1.0, (index + 1) / 100) * max(0.02, 1 - index / steps)
-    )
+    schedule = decaying(optimizer, steps, least=0.02)
 
     def step(generator: torch.Generator) -> Tensor:
         captions = Captions(language, rng_of(generator))

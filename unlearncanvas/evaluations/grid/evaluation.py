@@ -149,13 +149,10 @@ class GridEvaluation(Evaluation):
         folder = self.folder_of(job.recipe)
         base = self._base_images(target, scoring)
         found = target_scores(self.protocol, grid, target, real, base=base, worded=worded)
-        return Scored(
-            scores=found.scores,
-            per_image=found.per_image,
-            details=scoring.once(
-                f"concepts of {folder}", lambda: concept_accuracy(self.protocol, grid)
-            ),
+        details = scoring.once(
+            f"concepts of {folder}", lambda: concept_accuracy(self.protocol, grid)
         )
+        return found._replace(details=details)
 
     def needed_for(self, job: Job) -> tuple[Job, ...]:
         """Return the base model's job of the same target, if a metric compares with its images."""

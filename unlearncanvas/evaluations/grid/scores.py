@@ -2,27 +2,21 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, get_args
+from typing import get_args
 
 import numpy as np
 
 from metrics.base import Metric, MetricInputs, Predictions, RealFeatures, Score
-from metrics.per_image import PerImage, PerImageMetric
+from metrics.per_image import PerImageMetric
 from metrics.proportion import accuracy
 from unlearncanvas.core.method_config import load_metric
+from unlearncanvas.engine.job import Scored
 from unlearncanvas.engine.reference_features import ReferenceFeatures
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.types import Cell, Concept, Domain
 
 Worded = Mapping[str, Predictions]
 """Images in other wordings, by image set."""
-
-
-class Measured(NamedTuple):
-    """Scores by name of the metric, and the values that two models are compared by in pairs."""
-
-    scores: dict[str, Score]
-    per_image: dict[str, PerImage]
 
 
 def metrics_of(
@@ -52,16 +46,16 @@ def _given(metric: Metric, inputs: MetricInputs, worded: Worded | None) -> Metri
     return replace(inputs, predictions=Predictions.pooled(parts))
 
 
-def measured(names: Sequence[str], inputs: MetricInputs, worded: Worded | None = None) -> Measured:
+def measured(names: Sequence[str], inputs: MetricInputs, worded: Worded | None = None) -> Scored:
     """Return the scores of metrics by name, without those that :func:`metrics_of` leaves out."""
-    found = Measured({}, {})
+    scores, per_image = {}, {}
     for name, (metric, given) in metrics_of(names, inputs, worded).items():
         if isinstance(metric, PerImageMetric):
-            found.per_image[name] = metric.per_image(given)
-            found.scores[name] = metric.summarize(found.per_image[name])
+            per_image[name] = metric.per_image(given)
+            scores[name] = metric.summarize(per_image[name])
         else:
-            found.scores[name] = metric.compute(given)
-    return found
+            scores[name] = metric.compute(given)
+    return Scored(scores, per_image=per_image)
 
 
 def target_scores(
@@ -72,7 +66,7 @@ def target_scores(
     *,
     base: Predictions | None = None,
     worded: Worded | None = None,
-) -> Measured:
+) -> Scored:
     """Return every metric of the protocol for one erased model.
 
     Without ``reference``, those that compare with real images are left out; without ``base``, those
