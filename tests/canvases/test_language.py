@@ -70,6 +70,15 @@ def test_a_sentence_with_a_missing_or_an_unknown_field_is_refused(
     assert "\n" not in str(caught.value)
 
 
+def test_a_word_that_names_two_concepts_is_refused(tmp_path):
+    plain = read_yaml(find_config("languages", "mini"))
+    plain["styles"]["Sketch"]["held_out"] = ["kissa"]
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(plain))
+    with pytest.raises(ValueError, match="'kissa' names two concepts, Sketch and Cat"):
+        load_language(str(path))
+
+
 def test_the_article_is_that_of_the_object():
     assert fill("{article} {object}", object="evergreen") == "An evergreen"
     assert fill("picture of {article} {object}", object="Tree") == "picture of a Tree"
@@ -102,12 +111,12 @@ def test_an_empty_caption_says_nothing(captions):
 def test_captions_leave_out_the_stated_shares(captions):
     mentioned = Counter(captions.mentioned("Sketch", "Cat") for _ in range(40_000))
     shares = {pair: count / 40_000 for pair, count in mentioned.items()}
-    # four standard errors are 0.005
+    # four standard errors are at most 0.009
     assert shares.keys() == {("Sketch", "Cat"), (None, "Cat"), ("Sketch", None), (None, None)}
-    assert shares["Sketch", "Cat"] == pytest.approx(0.78, abs=0.008)
+    assert shares["Sketch", "Cat"] == pytest.approx(0.74, abs=0.009)
     assert shares[None, "Cat"] == pytest.approx(0.07, abs=0.005)
     assert shares["Sketch", None] == pytest.approx(0.07, abs=0.005)
-    assert shares[None, None] == pytest.approx(0.08, abs=0.005)
+    assert shares[None, None] == pytest.approx(0.12, abs=0.007)
 
 
 def test_captions_use_the_stated_shares_of_forms(captions):

@@ -11,7 +11,6 @@ from erasers.base import Eraser
 from tests.fixtures.arguments import from_arguments
 from tests.fixtures.in_process import run
 from tests.fixtures.small_grid import ESD_SETTINGS, numbers, write_protocol
-from unlearncanvas.cli.app import with_new_names
 from unlearncanvas.engine.options import load_erasers
 from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.engine.run_flags import flag_of, to_flags
@@ -127,19 +126,6 @@ def test_flags_win_over_a_file():
     assert found == {
         "erasers": ["ca"], "tier": "smoke", "settings": {"steps": 2, "lr": 3, "esd.eta": 4},
     }  # fmt: skip
-
-
-def test_old_flags_work_with_a_notice(capsys):
-    old = ["--known=0.5", "--artefacts", "half", "--any-base", "--tier", "x"]
-    assert with_new_names(old) == [
-        "--known-fraction=0.5", "--artifacts", "half", "--skip-base-check", "--tier", "x",
-    ]  # fmt: skip
-    notices = capsys.readouterr().err.splitlines()
-    assert notices[0] == "--known is now --known-fraction; 0.8 drops the old name"
-    assert len(notices) == 3
-    done = run(*DRY, "--eraser", "skd", "--protocol", "backdoor", "--knowledge", "all")
-    assert "--knowledge is now --trigger-knowledge" in done.stderr
-    assert "--trigger-knowledge takes exact or neighbour, got 'all'" in done.stderr
 
 
 def test_a_setting_reaches_one_eraser_or_all_that_have_it():

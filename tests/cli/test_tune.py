@@ -38,7 +38,7 @@ def test_suggestions_are_rounded_ranges_and_choices():
 
 def test_a_config_without_a_space_says_where_to_write_one():
     with pytest.raises(ValueError, match="says nothing under 'tune'"):
-        search_space("uce")
+        search_space("noise")
 
 
 def test_a_search_runs_and_is_repeated_from_what_is_there(tmp_path):

@@ -28,7 +28,7 @@ def grid():
     """Return a run of ESD and UCE on six cells, three targets and two seeds."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        protocol = _float32(small_grid.write_protocol(folder))
+        protocol = _float32(small_grid.write_protocol(folder, worded=True))
         esd = _small(folder, "esd", steps=2, batch_size=1, num_inference_steps=2)
         uce = _small(folder, "uce")
         _bench(folder, "--protocol", protocol, "--eraser", esd, "--eraser", uce)

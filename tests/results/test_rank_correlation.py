@@ -113,18 +113,6 @@ def test_the_published_rows_come_with_their_caveats():
     assert latex.splitlines()[-1] == r"\end{tabular}"
 
 
-def test_the_old_name_of_the_command_works_with_a_notice():
-    files = str(TWO_SEEDS), "--against", str(FIVE_SEEDS), "--format", "csv"
-    new, old = (
-        run("unlearncanvas.cli.main", name, *files) for name in ("rank-correlation", "agreement")
-    )
-    assert (old.returncode, old.stdout) == (0, new.stdout)
-    assert "agreement is rank-correlation now" in old.stderr
-    listed = run("unlearncanvas.cli.main", "--help").stdout
-    assert "rank-correlation" in listed
-    assert "agreement" not in listed
-
-
 def test_too_few_erasers_are_no_ranking():
     files = str(RESULTS / "mini-full-ca.json"), "--against", str(TWO_SEEDS)
     refused = run("unlearncanvas.cli.main", "rank-correlation", *files)

@@ -79,6 +79,16 @@ class Language(Frozen):
             _check(sentence, object=both["object"])
         return self
 
+    @model_validator(mode="after")
+    def _names_are_of_one_concept(self) -> "Language":
+        owners: dict[str, str] = {}
+        for concept, forms in {**self.styles, **self.objects}.items():
+            for name in (concept, *forms.all()):
+                owner = owners.setdefault(name.casefold(), concept)
+                if owner != concept:
+                    raise ValueError(f"{name!r} names two concepts, {owner} and {concept}")
+        return self
+
     def all_sentences(self) -> list[str]:
         """Return every name in every sentence of its own, and the other sentences once."""
         said = [

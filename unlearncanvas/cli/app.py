@@ -12,13 +12,6 @@ from rich.logging import RichHandler
 from unlearncanvas.core.building import one_line
 
 console = Console(emoji=False)
-RENAMED = {
-    "--any-base": "--skip-base-check",
-    "--artefacts": "--artifacts",
-    "--known": "--known-fraction",
-    "--knowledge": "--trigger-knowledge",
-}
-"""Options of version 0.6, and what they are now."""
 
 
 def with_default(args: list[str], option: str, value: str) -> list[str]:
@@ -29,21 +22,6 @@ def with_default(args: list[str], option: str, value: str) -> list[str]:
         if arg == option and (place + 1 == len(args) or args[place + 1].startswith("-")):
             filled.append(value)
     return filled
-
-
-def with_new_names(args: list[str]) -> list[str]:
-    """Return the arguments with the new names of options; an old one is a notice on stderr."""
-    new = []
-    for arg in args:
-        name, equals, value = arg.partition("=")
-        if name in RENAMED:
-            Console(stderr=True, soft_wrap=True, emoji=False).print(
-                f"{name} is now {RENAMED[name]}; 0.8 drops the old name",
-                markup=False,
-                highlight=False,
-            )
-        new.append(f"{RENAMED.get(name, name)}{equals}{value}")
-    return new
 
 
 def run_app(command: typer.Typer) -> None:
@@ -60,7 +38,7 @@ def run_app(command: typer.Typer) -> None:
         handlers=[RichHandler(console=console, show_time=False, show_path=False)],
     )
     try:
-        command(args=with_default(with_new_names(sys.argv[1:]), "--ray", "local"))
+        command(args=with_default(sys.argv[1:], "--ray", "local"))
     except (ValueError, OSError) as exc:
         message = " ".join(
             (one_line(exc) if isinstance(exc, ValidationError) else str(exc)).split()

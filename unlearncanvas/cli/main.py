@@ -18,12 +18,10 @@ class Command(NamedTuple):
     Attributes:
         place: ``module:name`` in ``unlearncanvas.cli``; the name is a function's or an app's.
         help: Its line in the list of commands.
-        hidden: Whether the list leaves it out.
     """
 
     place: str
     help: str
-    hidden: bool = False
 
 
 COMMANDS = {
@@ -34,7 +32,6 @@ COMMANDS = {
     "rank-correlation": Command(
         "rank_correlation:rank_correlation", "Compare how two tables rank erasers."
     ),
-    "agreement": Command("rank_correlation:old_name", "Is rank-correlation now.", hidden=True),
     "score": Command("score:score", "Score images made elsewhere."),
     "merge": Command("merge:merge", "Put run folders of several machines together."),
     "report": Command("report:report", "Write a page and tables of runs."),
@@ -57,7 +54,7 @@ class LazyGroup(TyperGroup):
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, command in COMMANDS.items():
-            self.add_command(TyperCommand(name, help=command.help, hidden=command.hidden))
+            self.add_command(TyperCommand(name, help=command.help))
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Return the name, the imported command and its arguments."""

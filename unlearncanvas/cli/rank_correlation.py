@@ -45,9 +45,3 @@ def rank_correlation(
         console.print("the published rows, as far as is known:")
     for name in erasers if other.notes else ():
         console.print(f"  {name:6} {other.notes[name]}", markup=False)
-
-
-def old_name(results: Results, against: Against = None, format_name: FormatOption = None) -> None:
-    """Run ``rank-correlation`` under its name before 0.7."""
-    typer.echo("unlearncanvas agreement is rank-correlation now; 0.8 drops the old name", err=True)
-    rank_correlation(results, against, format_name)

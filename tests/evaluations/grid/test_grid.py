@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def finished(tmp_path_factory):
     """One undisturbed run: its folder, its protocol, what it printed."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    protocol = write_protocol(folder)
+    protocol = write_protocol(folder, worded=True)
     done = bench(protocol, folder / "runs")
     assert done.returncode == 0, done.stderr
     return folder / "runs", protocol, done.stdout

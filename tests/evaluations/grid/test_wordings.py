@@ -7,7 +7,7 @@ from metrics.base import Predictions
 from unlearncanvas.canvases.language import fill, load_language
 from unlearncanvas.core.registry import find_config, read_yaml
 from unlearncanvas.evaluations.grid.protocol import GridProtocol
-from unlearncanvas.evaluations.grid.wordings import mixed_cells
+from unlearncanvas.evaluations.grid.wordings import mixed_cells, worded_seeds
 from unlearncanvas.types import Cell, Concept
 
 RULES = read_yaml(find_config("protocols", "mini"))
@@ -68,8 +68,8 @@ def test_a_tenth_of_the_grid_is_asked_for_in_mixed_wordings():
 
 
 def test_half_of_the_seeds_are_drawn_in_other_wordings():
-    assert protocol().worded_seeds((1, 2, 3, 4, 5)) == (1, 2, 3)
-    assert protocol().worded_seeds((7,)) == (7,)
+    assert worded_seeds((1, 2, 3, 4, 5)) == (1, 2, 3)
+    assert worded_seeds((7,)) == (7,)
     grid, worded = 100 * 5, 5 * 10 * 3
     assert protocol().num_images([CAT], protocol().seeds) == grid + worded
 

@@ -13,7 +13,7 @@ from unlearncanvas.canvases.language import Forms, Language, fill
 
 NAME, SYNONYM, DESCRIPTION, OTHER_LANGUAGE = 0.46, 0.30, 0.09, 0.15
 """Shares of the forms of a concept."""
-OBJECT_ONLY, STYLE_ONLY, EMPTY = 0.07, 0.07, 0.08
+OBJECT_ONLY, STYLE_ONLY, EMPTY = 0.07, 0.07, 0.12
 """Shares of captions that leave something out, so that single concepts mean something alone."""
 PROTOCOL = 0.4
 """Share of the protocol's sentence; the rest is any sentence, the protocol's among them."""

@@ -107,7 +107,7 @@ def main(
     autoencoder_steps: Annotated[int, typer.Option(min=1)] = 2700,
     detector_steps: Annotated[int, typer.Option(min=1)] = 1000,
     text_steps: Annotated[int, typer.Option(min=1)] = 300,
-    denoiser_steps: Annotated[int, typer.Option(min=1)] = 5000,
+    denoiser_steps: Annotated[int, typer.Option(min=1)] = 6500,
 ) -> None:
     """Train everything, write the weights, print the gates. Resumes where it stopped."""
     if device == "auto":

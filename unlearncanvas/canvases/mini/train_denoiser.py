@@ -1,8 +1,10 @@
 """Train the denoiser and its text encoder on the latents of the painted images.
 
-    loss = min(SNR_t, 5) / SNR_t * |eps - UNet(x_t, t, text)|^2
+    loss = min(SNR_t, 5) / SNR_t / sqrt(min(SNR_t, 1)) * |eps - UNet(x_t, t, text)|^2
 
-Source of the weighting: Hang et al. 2023 (arXiv 2303.09556), equation 8, noise prediction.
+Sources of the weighting: at little noise Hang et al. 2023 (arXiv 2303.09556), equation 8, noise
+prediction; at much noise, where the style is settled, Yu et al. 2023 (arXiv 2310.08442). Without
+the second factor the empty prompt draws the styles that look like an average of all.
 """
 
 from pathlib import Path
@@ -90,7 +92,7 @@ def train_denoiser(
             text = model["text_encoder"](ids.to(device)).last_hidden_state
             noise_pred = model["unet"](x_t, t.to(device), text).sample
         snr = compute_snr(scheduler, t)
-        weight = (snr.clamp(max=SNR_GAMMA) / snr).to(device)
+        weight = (snr.clamp(max=SNR_GAMMA) / snr * snr.clamp(max=1).rsqrt()).to(device)
         error = (noise_pred.float() - noise.to(device)).square().mean(dim=(1, 2, 3))
         loss = (weight * error).mean()
         return optimizer_step(loss, model, optimizer=optimizer, schedule=schedule, average=average)

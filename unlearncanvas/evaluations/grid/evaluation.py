@@ -20,7 +20,7 @@ from unlearncanvas.evaluations.grid.scores import (
     target_scores,
 )
 from unlearncanvas.evaluations.grid.tables import tables
-from unlearncanvas.evaluations.grid.wordings import set_name
+from unlearncanvas.evaluations.grid.wordings import set_name, worded_seeds
 from unlearncanvas.pipelines.methods import ConfiguredEraser
 from unlearncanvas.results.aggregate import mean_rows
 from unlearncanvas.results.cells import BASELINES
@@ -124,7 +124,7 @@ class GridEvaluation(Evaluation):
                     ImageSet(
                         name=set_name(name, target),
                         prompts=prompts,
-                        seeds=rules.worded_seeds(self.image_seeds),
+                        seeds=worded_seeds(self.image_seeds),
                         sampler=rules.sampler,
                     )
                     for name, prompts in rules.worded_prompts(target).items()

@@ -24,6 +24,7 @@ from unlearncanvas.evaluations.grid.wordings import (
     Part,
     Wordings,
     mixed_cells,
+    worded_seeds,
 )
 from unlearncanvas.types import Cell, Concept, Domain, Task
 
@@ -149,10 +150,6 @@ class GridProtocol(EvaluationProtocol, Grid):
             dict.fromkeys(name for metric in self.metrics for name in image_sets_of(metric))
         )
 
-    def worded_seeds(self, seeds: Sequence[int]) -> tuple[int, ...]:
-        """Return the seeds of images in other wordings: the first half of those of a run."""
-        return tuple(seeds[: (len(seeds) + 1) // 2])
-
     def worded_prompts(self, target: Concept) -> dict[str, dict[Cell, str]]:
         """Return the prompts of each image set of other wordings, for a target."""
         if self.language is None:
@@ -211,7 +208,7 @@ class GridProtocol(EvaluationProtocol, Grid):
 
     def num_images(self, targets: Sequence[Concept], seeds: Sequence[int]) -> int:
         """Return the images of one eraser, without those of ``none`` and ``noise``."""
-        worded = len(self.worded_seeds(seeds))
+        worded = len(worded_seeds(seeds))
         return sum(
             len(seeds) * len(self.cells_for(target))
             + worded * sum(map(len, self.worded_prompts(target).values()))

@@ -6,6 +6,7 @@ from typing import Literal
 from metrics.base import Score
 from unlearncanvas.core.method_config import image_sets_of
 from unlearncanvas.core.registry import CONFIG_DIR, names, read_yaml
+from unlearncanvas.evaluations.grid.wordings import worded_seeds
 from unlearncanvas.results.cells import BASELINES, score_cell, size
 from unlearncanvas.results.export import Column, Table
 from unlearncanvas.results.headings import Heading, directed, headings_of, intervals_of
@@ -22,9 +23,11 @@ def tables(results: Results) -> list[Table]:
         if rows:
             count = f"{len(rows[-1].targets)} {kind}{'s' if len(rows[-1].targets) > 1 else ''}"
             worded, main = _apart(headings_of(row.scores for row in rows))
-            found.append(_scores(f"Forgetting {count}", rows, main, results))
+            seeds = len(results.seeds)
+            found.append(_scores(f"Forgetting {count}", rows, main, results, seeds=seeds))
             if worded:
-                found.append(_scores(f"In other words: {count}", rows, worded, results))
+                title, half = f"In other words: {count}", len(worded_seeds(results.seeds))
+                found.append(_scores(title, rows, worded, results, seeds=half))
     return [*found, _costs(results.means)]
 
 
@@ -39,10 +42,14 @@ def _apart(headings: Sequence[Heading]) -> tuple[list[Heading], list[Heading]]:
 
 
 def _scores(
-    title: str, rows: Sequence[MeanRow], headings: Sequence[Heading], results: Results
+    title: str,
+    rows: Sequence[MeanRow],
+    headings: Sequence[Heading],
+    results: Results,
+    *,
+    seeds: int,
 ) -> Table:
     """A table of some metrics; real images have a line where one of them is measured on those."""
-    seeds = len(results.seeds)
     columns = [Column("eraser", "left", wrap=False)]
     for name, label, _ in headings:
         first = next(row.scores[name] for row in rows if name in row.scores)

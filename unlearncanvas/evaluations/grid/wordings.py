@@ -13,6 +13,7 @@ scores, the open ones a search for settings.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Literal
 
 from unlearncanvas.canvases.language import Forms, Language, fill
@@ -31,6 +32,11 @@ MIXED_NAMES = ("synonyms", "names", "descriptions", "languages")
 def set_name(kind: str, target: Concept) -> str:
     """Return the name of an image set; those of the target's cells have the target in it."""
     return kind if kind == MIXED else f"{kind}-{target.slug}"
+
+
+def worded_seeds(seeds: Sequence[int]) -> tuple[int, ...]:
+    """Return the seeds of images in other wordings: the first half of those of a run."""
+    return tuple(seeds[: (len(seeds) + 1) // 2])
 
 
 def mixed_cells(styles: tuple[str, ...], objects: tuple[str, ...]) -> list[Cell]:

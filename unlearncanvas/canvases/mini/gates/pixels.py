@@ -6,6 +6,7 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from metrics.artifact_rate import nearest
 from metrics.fid import frechet_distance
 from unlearncanvas.canvases.detectors import OWN, Detections, Detectors
 from unlearncanvas.canvases.mini.canvas_data import Painted, painted, to_model
@@ -39,14 +40,6 @@ def recognition_gate(name: str, found: Detections, real: Painted) -> Gate:
     obj = 100 * (found.object_prob.argmax(axis=1) == real.objects.numpy()).mean()
     text = f"style {style:.2f} %, object {obj:.2f} %"
     return Gate(f"{name}, {len(real.images):,} images", ">= 99 % each", text, min(style, obj) >= 99)
-
-
-def nearest(
-    features: Float[np.ndarray, "n feature"], training: Float[np.ndarray, "m feature"]
-) -> Float[np.ndarray, " n"]:
-    """Return the distance of every image to the nearest training image, in feature space."""
-    rows, columns = torch.from_numpy(features), torch.from_numpy(training)
-    return torch.cat([torch.cdist(part, columns).amin(dim=1) for part in rows.split(256)]).numpy()
 
 
 def distribution_gates(detectors: Detectors, real: Detections, drawn: Detections) -> list[Gate]:
