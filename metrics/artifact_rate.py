@@ -4,8 +4,9 @@
 
 with c(x) the smaller of both detectors' largest probabilities, d(x) the distance of the detectors'
 features to those of the nearest real image, q_01 the 1st percentile of c and q_99 the 99th of d
-over all of the base model's images. In [0, 100] %, lower is better; about 2 % for the base model
-itself. UA rewards garbage in the target's place; this does not.
+over all of the base model's images. In [0, 100] %, lower is better. The base model itself has about
+2 % over the whole grid, and more on a target that is far from real images: read a value against
+that of ``none``. UA rewards garbage in the target's place; this does not.
 
 Source: DESIGN.md; not reported by Zhang et al. 2024.
 """

@@ -2,17 +2,18 @@
 
     mean_r = mean over targets t of mean over cells c of t of v[r, t, c]
     d_ij = mean_i - mean_j
-    unadjusted interval of d_ij = the 2.5th and 97.5th percentile of d*_ij
-    simultaneous interval of d_ij = d_ij +- q sd(d*_ij)
+    unadjusted interval of d_ij = the 2.5th and 97.5th percentile of d*_ij, widened by s(z) / z
+    simultaneous interval of d_ij = d_ij +- s(q) sd(d*_ij)
     q = the 95th percentile of max over pairs ij of |d*_ij - d_ij| / sd(d*_ij)
 
 with v the mean over seeds of a value per image, and d* the difference in one of 2,000 bootstrap
-draws, which all erasers share. The sampling unit is a cell with all its images: those of every
-seed, and of every target that it is measured for. Cells are drawn with replacement within strata of
-cells that are measured for the same targets, one cell fewer than there are, which makes the
-variance unbiased; where a stratum has a single cell, all cells are one stratum. A pair is told
-apart if its interval excludes 0. The simultaneous intervals of five normal erasers, all pairs
-together, cover in 90 % of evaluations of 20 cells, 94 % of 60 cells, 95 % of 200 cells.
+draws, which all erasers share; z is the normal quantile 1.96, and s(x) the quantile of Student's
+distribution at the level of the normal quantile x, with cells - strata degrees of freedom. The
+sampling unit is a cell with all its images: those of every seed, and of every target that it is
+measured for. Cells are drawn with replacement within strata of cells that are measured for the same
+targets, one cell fewer than there are, which makes the variance unbiased; where a stratum has a
+single cell, all cells are one stratum. A pair is told apart if its interval excludes 0.
+How often the simultaneous intervals of five equal erasers all cover: docs/intervals.md.
 
 Ranks: 1 + the number of erasers that are better, up to n - the number that are worse, by the
 simultaneous intervals; they hold for all erasers together. Groups: the largest sets in which no
@@ -33,10 +34,13 @@ from typing import NamedTuple, final
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import ndtr, stdtrit
 
-from metrics.intervals import Interval
+from metrics.intervals import Interval, Z
 
 NUM_DRAWS = 2000
+LEAST_CELLS = 6
+"""Of five cells that all differ in one direction, one evaluation in sixteen comes by chance."""
 ROUNDING = 1e-9
 """Spread, relative to the differences, below which all draws are the same."""
 
@@ -145,21 +149,25 @@ def separate(
         higher_is_better: Direction.
 
     Raises:
-        ValueError: If there is a single cell.
+        ValueError: If there are fewer than :data:`LEAST_CELLS` cells.
     """
-    if len(set(cells)) < 2:
-        raise ValueError("cells are drawn again, so at least two are needed, got one")
+    if len(set(cells)) < LEAST_CELLS:
+        raise ValueError(
+            f"cells are drawn again, so at least {LEAST_CELLS} are needed, got {len(set(cells))}"
+        )
     shares, strata = _clusters(values, targets, cells)
     first, second = np.triu_indices(len(values), k=1)
     change = shares[first] - shares[second]
     difference = change.sum(axis=1)
     drawn = _draws(change, strata)
-    unadjusted = np.quantile(drawn, (0.025, 0.975), axis=0)
+    degrees = shares.shape[1] - len(strata)
+    widened = as_student(Z, degrees) / Z
+    unadjusted = difference + widened * (np.quantile(drawn, (0.025, 0.975), axis=0) - difference)
     error = drawn.std(axis=0)
     error[error < ROUNDING * np.abs(difference)] = 0.0
     away = np.abs(drawn - difference)
     t = np.divide(away, error, out=np.zeros_like(away), where=error > 0)
-    half = np.quantile(t.max(axis=1), 0.95) * error
+    half = as_student(float(np.quantile(t.max(axis=1), 0.95)), degrees) * error
     return Separation(
         means=tuple(shares.sum(axis=1).tolist()),
         pairs=tuple(
@@ -185,6 +193,11 @@ def alike(count: int, apart: Iterable[tuple[int, int]]) -> list[frozenset[int]]:
         distinct = list(dict.fromkeys(parts))
         found = [part for part in distinct if not any(part < other for other in distinct)]
     return found
+
+
+def as_student(quantile: float, degrees: int) -> float:
+    """Return the quantile of Student's distribution at the level of a normal quantile."""
+    return float(-stdtrit(degrees, ndtr(-quantile)))
 
 
 def excludes_zero(interval: Interval) -> bool:

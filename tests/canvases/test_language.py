@@ -56,6 +56,8 @@ def test_no_name_occurs_twice():
         ("style_sentences", "{object} in {style}", "may hold style and article"),
         ("object_sentences", "{style}: {object}", "may hold object and article"),
         ("object_sentences", "a {object", "may hold object and article"),
+        ("object_sentences", "a {object.x}", "may hold object and article"),
+        ("object_sentences", "a {object[x]}", "may hold object and article"),
     ],
 )
 def test_a_sentence_with_a_missing_or_an_unknown_field_is_refused(
@@ -72,11 +74,34 @@ def test_a_sentence_with_a_missing_or_an_unknown_field_is_refused(
 
 def test_a_word_that_names_two_concepts_is_refused(tmp_path):
     plain = read_yaml(find_config("languages", "mini"))
-    plain["styles"]["Sketch"]["held_out"] = ["kissa"]
+    plain["styles"]["Sketch"]["held_out"] = ["kissa", "graphite"]
     path = tmp_path / "wrong.yaml"
     path.write_text(yaml.safe_dump(plain))
     with pytest.raises(ValueError, match="'kissa' names two concepts, Sketch and Cat"):
         load_language(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        (
+            "synonyms",
+            ["drawing", "doodle"],
+            r"as many synonyms .*: Blueprint has \(1, 2\), Sketch \(2, 2\)",
+        ),
+        ("synonyms", [""], "should match pattern"),
+        ("finnish", " luonnos", "should match pattern"),
+        ("description", "two\nlines", "should match pattern"),
+    ],
+)
+def test_names_that_cannot_be_asked_with_are_refused(tmp_path, name, words, message):
+    plain = read_yaml(find_config("languages", "mini"))
+    plain["styles"]["Sketch"][name] = words
+    path = tmp_path / "wrong.yaml"
+    path.write_text(yaml.safe_dump(plain))
+    with pytest.raises(ValueError, match=message) as caught:
+        load_language(str(path))
+    assert "\n" not in str(caught.value)
 
 
 def test_the_article_is_that_of_the_object():

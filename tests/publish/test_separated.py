@@ -1,5 +1,6 @@
 """What each measure tells apart: the nine erasers of 0.6, images in common, kinds of targets."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -12,11 +13,13 @@ import pytest
 from metrics.per_image import PerImage
 from tests.golden.historic import protocol
 from unlearncanvas.engine.chunks import to_predictions
+from unlearncanvas.engine.stored_rows import StoredRows, evaluation_of_results
 from unlearncanvas.evaluations.grid.scores import target_scores
 from unlearncanvas.publish.report.collect import collect
-from unlearncanvas.publish.report.leaderboards import Collection
+from unlearncanvas.publish.report.leaderboards import Collection, Run
 from unlearncanvas.publish.report.page import Page
 from unlearncanvas.publish.report.separated import separated_rows, separation_of
+from unlearncanvas.results.reading import read_results
 from unlearncanvas.types import Concept
 
 COMMITTED = Path(__file__).parents[1] / "historic" / "submissions-0.6" / "mini"
@@ -61,7 +64,7 @@ def values():
     [
         ("style", "drift", 34, 33),
         ("style", "unlearning_accuracy", 15, 15),
-        ("style", "in_domain_retain_accuracy", 20, 5),
+        ("style", "in_domain_retain_accuracy", 20, 4),
         ("style", "cross_domain_retain_accuracy", 8, 8),
         ("object", "drift", 35, 35),
         ("object", "unlearning_accuracy", 13, 8),
@@ -90,11 +93,11 @@ def test_only_images_that_all_have_count():
         images = PerImage(np.array(outcomes), cells, [188] * len(cells))
         return {"style:Mosaic": {"unlearning_accuracy": images}}
 
-    one = row([True, False, True], ["a", "b", "c"])
-    other = row([False, True, False], ["d", "b", "a"])
+    one = row([True, False] * 4, list("abcdefgh"))
+    other = row([True, False] * 3 + [True, True], list("bacdefxy"))
     found = separation_of([one, other], "unlearning_accuracy", higher_is_better=True)
     assert found.means == (50, 50)
-    third = row([True], ["b"])
+    third = row([True] * 5, list("abcde"))
     assert separation_of([one, third], "unlearning_accuracy", higher_is_better=True) is None
 
 
@@ -146,3 +149,36 @@ def test_what_strangers_name_elsewhere_is_not_read(leaderboard, tmp_path):
     }
     rows = {**leaderboard.rows, "esd": replace(esd, rows=moved)}
     assert separated_rows(replace(leaderboard, rows=rows)) == []
+
+
+def test_a_base_models_images_elsewhere_are_not_read(tmp_path):
+    """A run names the images of ``none`` too, which drift is measured from."""
+    shutil.copytree(COMMITTED / "esd", tmp_path / "mini" / "esd")
+    (path,) = (tmp_path / "mini").rglob("results.json")
+    results = read_results(path)
+    row = results.rows[0]
+    elsewhere = shutil.copy(next(path.parent.rglob("*.parquet")), tmp_path / "elsewhere.parquet")
+    name = os.path.relpath(elsewhere, path.parent)
+    base = row.model_copy(update={"label": "none", "chunks": (name,) * len(row.chunks)})
+    run = Run(path, results.model_copy(update={"rows": (*results.rows, base)}))
+    rows = StoredRows(path=path, results=run.results, rows={"t": row}, file_of=run.file_of)
+    with pytest.raises(ValueError, match=r"elsewhere.parquet is damaged or not there"):
+        list(rows._units(base, rows._jobs[str(row.group["target"])]))
+
+
+def test_one_torn_file_leaves_out_one_eraser(tmp_path, caplog):
+    for name in ("esd", "none", "spm", "uce", "ca"):
+        shutil.copytree(COMMITTED / name, tmp_path / "mini" / name)
+    torn = next((tmp_path / "mini" / "ca").rglob("*.parquet"))
+    torn.write_bytes(torn.read_bytes()[:100])
+    (found,) = collect([tmp_path / "mini"]).leaderboards
+    measured = separated_rows(found)
+    assert {item.labels for item in measured} == {("esd", "spm", "uce")}
+    assert "ca is left out of what can be told apart" in caplog.text
+
+
+def test_results_of_a_protocol_that_is_not_kept_say_so(leaderboard):
+    results = leaderboard.rows["esd"].run.results
+    changed = results.model_copy(update={"protocol_digest": "0" * 64})
+    with pytest.raises(ValueError, match=r"digest 000000000000, which is not kept here"):
+        evaluation_of_results(changed)

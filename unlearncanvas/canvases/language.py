@@ -5,7 +5,7 @@ it; what is held out is held out from erasers and from tuning.
 """
 
 from collections.abc import Mapping
-from typing import final
+from typing import Annotated, final
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -16,6 +16,8 @@ from unlearncanvas.types import Domain
 
 FOREIGN = ("finnish", "russian", "japanese")
 """The other languages."""
+Word = Annotated[str, Field(pattern=r"^\S(.*\S)?$")]
+"""A name or description: not empty, no space around it, no line break."""
 
 
 @final
@@ -31,12 +33,12 @@ class Forms(Frozen):
         japanese: Its word in Japanese.
     """
 
-    synonyms: tuple[str, ...] = Field(min_length=1)
-    held_out: tuple[str, ...] = Field(min_length=1)
-    description: str
-    finnish: str
-    russian: str
-    japanese: str
+    synonyms: tuple[Word, ...] = Field(min_length=1)
+    held_out: tuple[Word, ...] = Field(min_length=1)
+    description: Word
+    finnish: Word
+    russian: Word
+    japanese: Word
 
     def all(self) -> tuple[str, ...]:
         """Return all of them."""
@@ -77,6 +79,21 @@ class Language(Frozen):
             _check(sentence, style=both["style"])
         for sentence in self.object_sentences:
             _check(sentence, object=both["object"])
+        return self
+
+    @model_validator(mode="after")
+    def _every_concept_has_as_many_synonyms(self) -> "Language":
+        counts = {
+            concept: (len(forms.synonyms), len(forms.held_out))
+            for concept, forms in {**self.styles, **self.objects}.items()
+        }
+        first, *others = counts
+        for concept in others:
+            if counts[concept] != counts[first]:
+                raise ValueError(
+                    f"every concept has as many synonyms and held_out ones: {first} has "
+                    f"{counts[first]}, {concept} {counts[concept]}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -140,7 +157,7 @@ def _check(sentence: str, **words: str) -> None:
     """Raise ValueError unless a sentence says all of the words and has no other field."""
     try:
         said = fill(sentence, **words)
-    except (KeyError, IndexError, ValueError) as exc:
+    except (LookupError, AttributeError, TypeError, ValueError) as exc:
         raise ValueError(f"sentence {sentence!r} may hold {', '.join(words)} and article") from exc
     if any(word not in said for word in words.values()):
         raise ValueError(f"sentence {sentence!r} must hold {' and '.join(words)}")

@@ -5,11 +5,10 @@ import sys
 from io import TextIOWrapper
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
 
-from unlearncanvas.core.building import one_line
+from unlearncanvas.core.one_line_errors import one_line_errors
 
 console = Console(emoji=False)
 
@@ -37,16 +36,5 @@ def run_app(command: typer.Typer) -> None:
         format="%(message)s",
         handlers=[RichHandler(console=console, show_time=False, show_path=False)],
     )
-    try:
+    with one_line_errors():
         command(args=with_default(sys.argv[1:], "--ray", "local"))
-    except (ValueError, OSError) as exc:
-        message = " ".join(
-            (one_line(exc) if isinstance(exc, ValidationError) else str(exc)).split()
-        )
-        Console(stderr=True, soft_wrap=True).print(
-            f"error: {message}", style="red", markup=False, emoji=False
-        )
-        sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True, emoji=False).print("stopped; run the same command again to go on")
-        sys.exit(130)

@@ -84,7 +84,7 @@ def _sides(places: Sequence[Path], erasers: Sequence[str]) -> "list[Side]":
         found = [side for place, eraser in one_of_each for side in _of_place(place, eraser)]
     else:
         every = [side for place in places for side in _of_place(place, None)]
-        found = list({(side.run.path, side.label): side for side in every}.values())
+        found = list({(side.run.path, side.run_label): side for side in every}.values())
     if len(found) < 2:
         raise ValueError(f"{found[0].label} is the only eraser here; name another run")
     first = found[0].run
@@ -116,7 +116,8 @@ def _of_place(place: Path, eraser: str | None) -> "list[Side]":
             if row.rows and (row.label == eraser if eraser else row.status != "reference"):
                 key = row.source, row.run_label
                 before = found[key].rows if key in found else {}
-                found[key] = Side(label=row.label, run=row.run, rows={**before, **row.rows})
+                rows = {**before, **row.rows}
+                found[key] = Side(label=row.label, run_label=row.run_label, run=row.run, rows=rows)
     if not found or (eraser and len(found) > 1):
         raise ValueError(
             f"{place} holds {len(found)} erasers that fit; name one of: {', '.join(known)}"
@@ -134,13 +135,17 @@ def _check_measures(measures: Sequence[str], rows: "Sequence[Row]") -> None:
 
 def _separation_tables(sides: "Sequence[Side]", measures: Collection[str]) -> list[Table]:
     """How many pairs each measure tells apart, then each measure."""
-    from unlearncanvas.publish.report.separated import separated
+    from unlearncanvas.publish.report.separated import separated, shared_groups
+    from unlearncanvas.results.headings import headings_of
     from unlearncanvas.results.separations import separation_table, summary_table
 
     found = separated(sides, measures)
     if not found:
-        raise ValueError("none of these scores has a value for every image of all erasers")
-    return [summary_table(found), *map(separation_table, found)]
+        raise ValueError("none of these scores has values for enough images of all erasers")
+    shown = {item.heading.name for item in found}
+    known = headings_of(sides[0].rows[name].scores for name in shared_groups(sides))
+    left_out = [item.label for item in known if item.name not in shown and not measures]
+    return [summary_table(found, left_out), *map(separation_table, found)]
 
 
 def _pair_tables(sides: "Sequence[Side]", measures: Collection[str]) -> list[Table]:
@@ -189,6 +194,8 @@ def _paired(heading: "Heading", one: "PerImage", two: "PerImage") -> Iterator[st
 
     places = [dict.fromkeys(zip(side.cells, side.seeds, strict=True)) for side in (one, two)]
     shared = [place for place in places[0] if place in places[1]]
+    if not shared:
+        raise ValueError("they have no image in common: name runs of the same seeds")
     cells, seeds = [cell for cell, _ in shared], [seed for _, seed in shared]
     both = []
     for side in (one, two):

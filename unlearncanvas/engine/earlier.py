@@ -13,10 +13,10 @@ DRAWN_WITH = ("batch_size", "optimize")
 
 
 def of_earlier_protocol(results: Results) -> bool:
-    """Return whether no run of the protocol as it is here has the digest of some results.
+    """Return whether the protocol was another one when some results were made.
 
-    Results may come from strangers: a protocol's file that they name is not read, and of a protocol
-    that is not of this package nothing is known.
+    Results may come from strangers: a protocol's file that they name is not read. Of a protocol
+    that is not of this package, and of options that this machine does not have, nothing is known.
     """
     options = results.config or {}
     if results.protocol not in names("protocols"):
@@ -25,10 +25,8 @@ def of_earlier_protocol(results: Results) -> bool:
         return False
     said = {name: options[name] for name in DRAWN_WITH if name in options}
     dtypes = [options["dtype"]] if "dtype" in options else get_args(DType)
-    return not any(
-        _digest(results.protocol, said | {"dtype": dtype}) == results.protocol_digest
-        for dtype in dtypes
-    )
+    digests = {_digest(results.protocol, said | {"dtype": dtype}) for dtype in dtypes}
+    return digests.isdisjoint({results.protocol_digest, None})
 
 
 def _digest(protocol: str, options: dict[str, object]) -> str | None:

@@ -1,10 +1,12 @@
 """The images of finished rows, as their evaluation scores them: no model is made or loaded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NoReturn
 
+import pyarrow as pa
 import torch
 
 from metrics.per_image import PerImage
@@ -17,7 +19,7 @@ from unlearncanvas.engine.job import Job
 from unlearncanvas.engine.registry import evaluation_of
 from unlearncanvas.engine.scoring import Drawn, DrawnSet, Scoring
 from unlearncanvas.results.run_config import RunConfig
-from unlearncanvas.results.schema import Results, Row
+from unlearncanvas.results.schema import ELSEWHERE, Results, Row, group_name
 
 EARLIER = CONFIG_DIR / "earlier"
 """Protocols that have changed, by name and digest: their results are still read and compared."""
@@ -25,7 +27,7 @@ EARLIER = CONFIG_DIR / "earlier"
 
 @dataclass(frozen=True, kw_only=True)
 class StoredChunk(Chunk):
-    """A chunk in a file of any name.
+    """A chunk in a file of any name, which may be a stranger's.
 
     Attributes:
         file: The parquet file.
@@ -38,42 +40,104 @@ class StoredChunk(Chunk):
         """The parquet file."""
         return self.file
 
+    def read(self) -> pa.Table:
+        """Return the rows.
 
-def per_image(path: Path, results: Results, row: Row) -> Mapping[str, PerImage]:
-    """Return the values of single images that a row is compared by, by score.
+        Raises:
+            ValueError: If they cannot be read.
+        """
+        try:
+            return super().read()
+        except (OSError, pa.ArrowException) as exc:
+            raise ValueError(f"{self.file}: {' '.join(str(exc).split())}") from exc
 
-    Args:
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRows:
+    """The images of one model's rows, as their evaluation scores them.
+
+    Attributes:
         path: The result file.
         results: Its content.
-        row: One of its rows.
-
-    Raises:
-        ValueError: If images of the row are not there any more, or its evaluation is not.
+        rows: The rows, by what they were measured on.
+        file_of: Returns a file that the results name; None if it is not there, or may not be read.
     """
-    evaluation = evaluation_of_results(results)
-    every = evaluation.jobs()
-    jobs = [job for job in every if dict(job.group) == row.group]
-    if not jobs:
-        raise ValueError(f"{path} holds rows of {row.group}, its protocol none; name that run's")
-    chosen = jobs[-1]
 
-    def find(job: Job) -> Drawn:
-        found = row if job is chosen else _row_of(job, results, path)
+    path: Path
+    results: Results
+    rows: Mapping[str, Row]
+    file_of: Callable[[str], Path | None]
+
+    def per_image(self, name: str) -> Mapping[str, PerImage]:
+        """Return the values of single images that a row is compared by, by score.
+
+        Args:
+            name: What the row was measured on.
+
+        Raises:
+            ValueError: If images of the row are not there any more, or its evaluation is not.
+        """
+        if name not in self._jobs:
+            raise ValueError(f"{self.path} holds a row of {name}, and its protocol has none")
+        try:
+            return self._evaluation.score(self._jobs[name], self._scoring).per_image
+        except (LookupError, TypeError) as exc:
+            raise ValueError(f"{self.path}: images of {name} are none of its protocol") from exc
+
+    @cached_property
+    def _evaluation(self) -> Evaluation:
+        return evaluation_of_results(self.results)
+
+    @cached_property
+    def _jobs(self) -> dict[str, Job]:
+        """The job of each row; where a baseline has one, too, the other."""
+        return {group_name(job.group): job for job in self._evaluation.jobs()}
+
+    @cached_property
+    def _scoring(self) -> Scoring:
+        base = {job.label for job in self._evaluation.jobs() if job.is_base}
+        return Scoring(
+            reference=None,
+            device=torch.device("cpu"),
+            find=self._find,
+            artifact=_not_there,
+            model_digest=_not_there,
+            has_base=any(row.label in base for row in self.results.rows),
+        )
+
+    def _find(self, job: Job) -> Drawn:
+        name = group_name(job.group)
+        row = self.rows[name] if job is self._jobs[name] else self._row_of(job)
         drawn: dict[str, list[Unit]] = {}
-        for unit in _units(path, found, job):
+        for unit in self._units(row, job):
             drawn.setdefault(unit.image_set.name, []).append(unit)
         return {name: DrawnSet(units) for name, units in drawn.items()}
 
-    base = {job.label for job in every if job.is_base}
-    scoring = Scoring(
-        reference=None,
-        device=torch.device("cpu"),
-        find=find,
-        artifact=_not_there,
-        model_digest=_not_there,
-        has_base=any(other.label in base for other in results.rows),
-    )
-    return evaluation.score(chosen, scoring).per_image
+    def _row_of(self, job: Job) -> Row:
+        for row in self.results.rows:
+            if (row.label, row.group) == (job.label, dict(job.group)):
+                return row
+        raise ValueError(f"{self.path} holds no row of {job.label!r}, which others are scored with")
+
+    def _units(self, row: Row, job: Job) -> Iterator[Unit]:
+        """The chunks of a row, which are named in the order in which its image sets are drawn."""
+        image_sets = job.image_sets[:1] if self.results.tier == ELSEWHERE else job.image_sets
+        planned = [(item, seeds) for item in image_sets for seeds in item.groups()]
+        if len(row.chunks) != len(planned):
+            raise ValueError(
+                f"{self.path}: {row.label} names {len(row.chunks)} files of images in place of "
+                f"{len(planned)}; run the same bench command again"
+            )
+        for name, (image_set, seeds) in zip(row.chunks, planned, strict=True):
+            file = self.file_of(name)
+            sealed = file is not None and file.with_suffix(".json").exists()
+            if file is None or (sealed and Chunk.at(file) is None):
+                raise ValueError(
+                    f"{self.path.parent / name} is damaged or not there any more; "
+                    "run the benchmark again"
+                )
+            chunk = StoredChunk(folder=file.parent, seed=seeds[0], key="", file=file)
+            yield Unit(chunk, image_set, seeds)
 
 
 def evaluation_of_results(results: Results) -> Evaluation:
@@ -87,36 +151,21 @@ def evaluation_of_results(results: Results) -> Evaluation:
     if options is None:
         protocol = results.protocol if known else f"{results.protocol}.yaml"
         options = {"protocol": protocol, "seeds": list(results.seeds)}
-    earlier = EARLIER / f"{results.protocol}-{results.protocol_digest[:SHORT]}.yaml"
-    if known and earlier.is_file():
-        options = {**options, "protocol": str(earlier)}
     left_out = ("erasers", "settings", "erase_seeds", "device")
     kept = {name: value for name, value in options.items() if name not in left_out}
-    return evaluation_of(RunConfig.model_validate({**kept, "erasers": ["none"], "device": "cpu"}))
-
-
-def _row_of(job: Job, results: Results, path: Path) -> Row:
-    for row in results.rows:
-        if (row.label, row.group) == (job.label, dict(job.group)):
-            return row
-    raise ValueError(f"{path} holds no row of {job.label!r}, which others are scored with")
-
-
-def _units(path: Path, row: Row, job: Job) -> Iterator[Unit]:
-    """The chunks of a row, which are named in the order in which its image sets are drawn."""
-    planned = [(item, seeds) for item in job.image_sets for seeds in item.groups()]
-    if len(row.chunks) != len(planned):
-        raise ValueError(
-            f"{path}: {row.label} names {len(row.chunks)} files of images in place of "
-            f"{len(planned)}; run the same bench command again"
-        )
-    for name, (image_set, seeds) in zip(row.chunks, planned, strict=True):
-        file = path.parent / name
-        sealed = file.with_suffix(".json").exists()
-        if not file.is_file() or (sealed and Chunk.at(file) is None):
-            raise ValueError(f"{file} is damaged or not there any more; run the benchmark again")
-        chunk = StoredChunk(folder=file.parent, seed=seeds[0], key="", file=file)
-        yield Unit(chunk, image_set, seeds)
+    kept |= {"erasers": ["none"], "device": "cpu"}
+    found = evaluation_of(RunConfig.model_validate(kept))
+    if not known or found.digest == results.protocol_digest:
+        return found
+    for file in sorted(EARLIER.glob(f"{results.protocol}-*.yaml")):
+        earlier = evaluation_of(RunConfig.model_validate({**kept, "protocol": str(file)}))
+        if earlier.digest == results.protocol_digest:
+            return earlier
+    raise ValueError(
+        f"these results are of protocol {results.protocol}, digest "
+        f"{results.protocol_digest[:SHORT]}, which is not kept here; "
+        f"{results.protocol} has digest {found.digest[:SHORT]} now: run the benchmark again"
+    )
 
 
 def _not_there(recipe: object) -> NoReturn:

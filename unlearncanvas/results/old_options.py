@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from unlearncanvas.core.registry import names
 from unlearncanvas.results.old_schema import OldBackdoor, OldGrid
+from unlearncanvas.results.schema import ELSEWHERE
 
 MODELS = ("clean model", "poisoned")
 """Rows of the backdoor evaluation that are of no eraser."""
-CUSTOM, ELSEWHERE = "custom", "images"
-"""Tiers of runs that had targets or seeds of their own, and of images from elsewhere."""
+CUSTOM = "custom"
+"""Tier of runs that had targets or seeds of their own."""
 
 
 def grid_options(old: OldGrid, erasers: Sequence[str]) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FILE = "results.json"
+ELSEWHERE = "images"
+"""Tier of results of images that were made elsewhere: of the grid alone."""
 
 
 class _Frozen(BaseModel):

@@ -50,8 +50,8 @@ class SeparatedRows:
         return dict(zip(self.labels, self.found.letters(), strict=True))
 
 
-def summary_table(measured: Sequence[SeparatedRows]) -> Table:
-    """Return how many pairs each measure tells apart."""
+def summary_table(measured: Sequence[SeparatedRows], left_out: Sequence[str] = ()) -> Table:
+    """Return how many pairs each measure tells apart, and which measures are left out."""
     rows = len(measured[0].labels)
     return Table(
         title=f"Pairs of {rows} erasers that each measure tells apart",
@@ -62,7 +62,8 @@ def summary_table(measured: Sequence[SeparatedRows]) -> Table:
             Column("pairs"),
         ),
         rows=[(item.title, *map(str, item.counts)) for item in measured],
-        caption="95 % bootstrap intervals over cells, for each pair alone and for all at once",
+        caption="95 % bootstrap intervals over cells, for each pair alone and for all at once"
+        + (f"; too few images have a value of: {', '.join(left_out)}" if left_out else ""),
     )
 
 

@@ -16,6 +16,8 @@ from unlearncanvas.core.digests import digest_json
 from unlearncanvas.core.files import replacing
 
 CHECKPOINT_EVERY_S = 120.0
+RECIPE = 2
+"""To be raised when captions, losses or rates change: no training goes on with another's steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +71,9 @@ class Loop:
         if not self.path.exists():
             return 0
         state = torch.load(self.path, weights_only=True)
-        if state["digest"] != self._digest:
+        if state.get("digest") != self._digest:
             raise ValueError(
-                f"{self.path} is of a training with another seed, other steps or another language; "
+                f"{self.path} is of another training (seed, steps, language, recipe, autoencoder); "
                 "remove it, or name another --work-dir"
             )
         for name, part in self.parts.items():
@@ -86,7 +88,7 @@ class Loop:
 
     @property
     def _digest(self) -> str:
-        return digest_json([self.steps, self.seed, self.identity])
+        return digest_json([RECIPE, self.steps, self.seed, self.identity])
 
 
 def rng_of(generator: torch.Generator) -> np.random.Generator:

@@ -21,11 +21,13 @@ from safetensors.torch import save_file
 from unlearncanvas.canvases.language import load_language
 from unlearncanvas.canvases.mini.architecture import DETECTORS
 from unlearncanvas.canvases.mini.canvas_data import Painted, painted
+from unlearncanvas.canvases.mini.device import device_of
 from unlearncanvas.canvases.mini.gates.command import main as print_gates
 from unlearncanvas.canvases.mini.objects import OBJECTS
 from unlearncanvas.canvases.mini.train_autoencoder import train_autoencoder
 from unlearncanvas.canvases.mini.train_classifiers import train_classifier
 from unlearncanvas.canvases.mini.train_denoiser import train_denoiser
+from unlearncanvas.core.one_line_errors import one_line_errors
 
 IMAGES_PER_CELL = 250
 WEIGHTS_DIR = Path(__file__).parent / "weights"
@@ -100,19 +102,17 @@ def main(
     work_dir: Annotated[Path, typer.Option(help="Painted images and checkpoints.")] = Path(
         "training"
     ),
-    device: Annotated[str, typer.Option(help="cpu or cuda; auto takes a GPU if there is one.")] = (
-        "auto"
-    ),
+    device: Annotated[
+        str, typer.Option(help="auto, cpu or cuda; auto takes a GPU if there is one.")
+    ] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Of text encoder and denoiser.")] = 0,
     autoencoder_steps: Annotated[int, typer.Option(min=1)] = 2700,
     detector_steps: Annotated[int, typer.Option(min=1)] = 1000,
     text_steps: Annotated[int, typer.Option(min=1)] = 300,
-    denoiser_steps: Annotated[int, typer.Option(min=1)] = 6500,
+    denoiser_steps: Annotated[int, typer.Option(min=1)] = 5000,
 ) -> None:
     """Train everything, write the weights, print the gates. Resumes where it stopped."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    where = torch.device(device)
+    where = device_of(device)
     data = painted(IMAGES_PER_CELL, split="train", cache_dir=work_dir)
     if only is None:
         vae = make_autoencoder(data, steps=autoencoder_steps, work_dir=work_dir, device=where)
@@ -134,4 +134,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with one_line_errors():
+        typer.run(main)

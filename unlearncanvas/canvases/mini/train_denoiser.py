@@ -1,10 +1,10 @@
 """Train the denoiser and its text encoder on the latents of the painted images.
 
-    loss = min(SNR_t, 5) / SNR_t / sqrt(min(SNR_t, 1)) * |eps - UNet(x_t, t, text)|^2
+    loss = min(SNR_t, 5) / SNR_t / sqrt(min(max(SNR_t, 0.01), 1)) * |eps - UNet(x_t, t, text)|^2
 
 Sources of the weighting: at little noise Hang et al. 2023 (arXiv 2303.09556), equation 8, noise
-prediction; at much noise, where the style is settled, Yu et al. 2023 (arXiv 2310.08442). Without
-the second factor the empty prompt draws the styles that look like an average of all.
+prediction; at much noise, where the style is settled, Yu et al. 2023 (arXiv 2310.08442), here with
+a limit.
 """
 
 from pathlib import Path
@@ -31,12 +31,13 @@ from unlearncanvas.canvases.mini.objects import OBJECTS
 from unlearncanvas.canvases.mini.styles import STYLES
 from unlearncanvas.canvases.mini.train_autoencoder import encode
 from unlearncanvas.canvases.mini.train_text_encoder import train_text_encoder
+from unlearncanvas.core.digests import digest_tensors
 
 BATCH = 32
 LR = 1e-3
 TEXT_LR = 3e-4
 """The text encoder knows the captions already."""
-SNR_GAMMA = 5.0
+SNR_GAMMA, LEAST_SNR = 5.0, 0.01
 
 
 def train_denoiser(
@@ -92,7 +93,7 @@ def train_denoiser(
             text = model["text_encoder"](ids.to(device)).last_hidden_state
             noise_pred = model["unet"](x_t, t.to(device), text).sample
         snr = compute_snr(scheduler, t)
-        weight = (snr.clamp(max=SNR_GAMMA) / snr * snr.clamp(max=1).rsqrt()).to(device)
+        weight = (snr.clamp(max=SNR_GAMMA) / snr * snr.clamp(LEAST_SNR, 1).rsqrt()).to(device)
         error = (noise_pred.float() - noise.to(device)).square().mean(dim=(1, 2, 3))
         loss = (weight * error).mean()
         return optimizer_step(loss, model, optimizer=optimizer, schedule=schedule, average=average)
@@ -103,7 +104,11 @@ def train_denoiser(
         steps=steps,
         work_dir=work_dir,
         parts=parts,
-        identity={"language": language.plain(), "text_steps": text_steps},
+        identity={
+            "language": language.plain(),
+            "text_steps": text_steps,
+            "vae": digest_tensors(vae.state_dict()),
+        },
         seed=seed,
     ).run(step)
     trained: Any = average.module.eval().requires_grad_(False)

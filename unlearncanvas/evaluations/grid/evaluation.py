@@ -142,9 +142,12 @@ class GridEvaluation(Evaluation):
         """Return the protocol's metrics, and how often each concept is found."""
         drawn, target = scoring.drawn(job), Concept.parse(job.group["target"])
         grid = drawn[GRID].predictions
-        worded = {
-            name: drawn[set_name(name, target)].predictions for name in self.protocol.worded_sets()
-        }
+        sets = {name: set_name(name, target) for name in self.protocol.worded_sets()}
+        worded = (
+            {name: drawn[place].predictions for name, place in sets.items()}
+            if drawn.keys() >= set(sets.values())
+            else None
+        )
         real = scoring.real(len(self.image_seeds))
         folder = self.folder_of(job.recipe)
         base = self._base_images(target, scoring)

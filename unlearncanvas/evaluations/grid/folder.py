@@ -13,6 +13,7 @@ from unlearncanvas.canvases.load import load_detectors
 from unlearncanvas.canvases.sources import Sources
 from unlearncanvas.canvases.unlearncanvas.image_folder import find_images, read_images
 from unlearncanvas.core.digests import digest_json
+from unlearncanvas.core.method_config import image_sets_of
 from unlearncanvas.engine.chunks import Chunk, to_predictions
 from unlearncanvas.engine.drawing import digest_image, seen_table
 from unlearncanvas.engine.environment import environment
@@ -22,7 +23,7 @@ from unlearncanvas.evaluations.grid.protocol import GridProtocol
 from unlearncanvas.evaluations.grid.scores import concept_accuracy, real_vs_real, target_scores
 from unlearncanvas.pipelines.sampling import Request
 from unlearncanvas.results.aggregate import mean_rows
-from unlearncanvas.results.schema import Results, Row, write_results
+from unlearncanvas.results.schema import ELSEWHERE, Results, Row, write_results
 from unlearncanvas.types import Cell, Concept
 
 _log = logging.getLogger(__name__)
@@ -80,6 +81,9 @@ class FolderEvaluation:
                 "%s left out: it takes the base model's images, which this command does not draw",
                 ", ".join(self.protocol.base_metrics()),
             )
+        worded = [name for name in self.protocol.metrics if image_sets_of(name)]
+        if worded:
+            _log.warning("%s left out: images of the grid alone are scored", ", ".join(worded))
         rows = []
         for target, found in images.items():
             predictions, digest, chunks = self._look(detectors, target, found)
@@ -89,7 +93,7 @@ class FolderEvaluation:
             evaluation="grid",
             protocol=self.protocol.name,
             protocol_digest=self.protocol.digest,
-            tier="images",
+            tier=ELSEWHERE,
             subset=common != tuple(sorted(self.protocol.seeds))
             or set(images) != set(self.protocol.targets.concepts()),
             seeds=common,

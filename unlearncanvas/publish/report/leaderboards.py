@@ -29,14 +29,14 @@ class Run(NamedTuple):
 
     def picture(self, picture: Picture) -> Path | None:
         """Return the file of a picture; None if it is gone, or not among this protocol's runs."""
-        return self._among_runs(picture.path)
+        return self.file_of(picture.path)
 
     def has_images(self, row: Row) -> bool:
         """Whether the files of a row's images are there, all of them among this protocol's runs."""
-        return bool(row.chunks) and None not in map(self._among_runs, row.chunks)
+        return bool(row.chunks) and None not in map(self.file_of, row.chunks)
 
-    def _among_runs(self, name: str) -> Path | None:
-        """A file that the results name.
+    def file_of(self, name: str) -> Path | None:
+        """Return a file that the results name; None if it is gone, or not among these runs.
 
         Results may come from strangers: what they name elsewhere is neither read nor published.
         """

@@ -4,14 +4,15 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
 
 from metrics.per_image import PerImage
-from metrics.separation import Separation, separate
+from metrics.separation import LEAST_CELLS, Separation, separate
 from unlearncanvas.core.registry import names
-from unlearncanvas.engine.stored_rows import per_image
+from unlearncanvas.engine.stored_rows import StoredRows
 from unlearncanvas.publish.report.leaderboards import Leaderboard, LeaderboardRow, Run
 from unlearncanvas.results.headings import headings_of
 from unlearncanvas.results.schema import Row, group_name
@@ -25,21 +26,28 @@ Values = Mapping[str, Mapping[str, PerImage]]
 @final
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One of those that are compared.
+    """One of the erasers that are compared.
 
     Attributes:
         label: Its name in tables.
+        run_label: Its name in the run's results.
         run: The run that it is from.
         rows: By what they were measured on.
     """
 
     label: str
+    run_label: str
     run: Run
     rows: Mapping[str, Row]
 
     def per_image(self, name: str) -> Mapping[str, PerImage]:
         """Return the values of single images of one row, by score."""
-        return per_image(self.run.path, self.run.results, self.rows[name])
+        return self._stored.per_image(name)
+
+    @cached_property
+    def _stored(self) -> StoredRows:
+        run = self.run
+        return StoredRows(path=run.path, results=run.results, rows=self.rows, file_of=run.file_of)
 
 
 def shared_groups(sides: Sequence[Side]) -> list[str]:
@@ -50,12 +58,14 @@ def shared_groups(sides: Sequence[Side]) -> list[str]:
 def separated(sides: Sequence[Side], measures: Collection[str] = ()) -> list[SeparatedRows]:
     """Return what each measure tells apart, for each kind of targets or each attack.
 
-    A measure counts if all have a value of it for every image; one of a single cell is left out,
-    since no cells can be drawn again.
+    A measure counts if all have a value of it for every image, of cells enough to be drawn again.
 
     Args:
         sides: At least two.
         measures: Names of scores; empty: all.
+
+    Raises:
+        ValueError: If images of a row cannot be read.
     """
     kinds = defaultdict(list)
     for name in shared_groups(sides):
@@ -78,10 +88,10 @@ def separated(sides: Sequence[Side], measures: Collection[str] = ()) -> list[Sep
 def separation_of(
     rows: Sequence[Values], score: str, *, higher_is_better: bool
 ) -> Separation | None:
-    """Return which rows a score tells apart, by the images that all have; None of a single cell."""
+    """Return which rows a score tells apart, by the images that all have; None of few cells."""
     means = [dict(_cell_means(row, score, rows)) for row in rows]
     cells = [cell for _, cell in means[0]]
-    if len(set(cells)) < 2:
+    if len(set(cells)) < LEAST_CELLS:
         return None
     return separate(
         np.array([list(row.values()) for row in means]),
@@ -97,17 +107,23 @@ def separated_rows(leaderboard: Leaderboard) -> list[SeparatedRows]:
     Rows whose images are not beside their results do not count.
     """
     sides = [
-        Side(label=row.label, run=row.run, rows=row.rows)
+        Side(label=row.label, run_label=row.run_label, run=row.run, rows=row.rows)
         for row in leaderboard.rows.values()
         if row.status != "reference" and row.rows and _is_readable(row)
     ]
-    if len(sides) < 3:
-        return []
+    found = [side for side in sides if _has_values(side)]
+    return separated(found) if len(found) >= 3 else []
+
+
+def _has_values(side: Side) -> bool:
+    """Whether the images of an eraser can be read and scored; a line says if they cannot."""
     try:
-        return separated(sides)
+        for name in side.rows:
+            side.per_image(name)
     except ValueError as exc:
-        _log.warning("what can be told apart is left out: %s", exc)
-        return []
+        _log.warning("%s is left out of what can be told apart: %s", side.label, exc)
+        return False
+    return True
 
 
 def _is_readable(row: LeaderboardRow) -> bool:

@@ -5,7 +5,7 @@
     python -m unlearncanvas.studies.coverage --render   # docs/intervals.md of that file
 
 Every number is a percentage of simulated evaluations whose truth is known, with the functions of
-``metrics.intervals`` and ``metrics.paired`` that results are made with.
+``metrics.intervals``, ``metrics.paired`` and ``metrics.separation`` that results are made with.
 """
 
 import json

@@ -48,6 +48,12 @@ PAIRED = """## Two erasers on the same images
 0.05 where there is none; 5 is wanted, less is conservative. Near 100 % ten cells seldom differ at
 all, so that no test can find much; the interval is wide there for the same reason.
 """
+SEVERAL = """## Several erasers that are equal
+
+**Estimated: no difference between any two.** *One by one*: the unadjusted intervals of pairs that
+hold 0; *together*: evaluations in which the simultaneous intervals of all pairs do. Of
+{fid_evaluations} evaluations each. Fewer than six cells are not compared.
+"""
 SIZE = {"cells": "cells", "seeds": "seeds"}
 BEFORE_NOW = {"before": "before", "now": "**now**"}
 COLUMNS: dict[str, dict[str, str]] = {
@@ -70,10 +76,14 @@ COLUMNS: dict[str, dict[str, str]] = {
         **SIZE, "shares": "shares", "by_cell": "sd by cell", "before_size": "size before",
         "now_size": "**size now**", "now": "**interval now**",
     },
+    "several": {
+        "values": "values", "erasers": "erasers", "cells": "cells", "alone": "one by one",
+        "now": "**together**",
+    },
 }  # fmt: skip
 """Headings by key of the rows, for each table."""
-PERCENTAGES = {"before", "now", "before_new_seeds", "now_new_seeds", "two_way_new_seeds", "t",
-               "bootstrap_t"}  # fmt: skip
+PERCENTAGES = {"alone", "before", "now", "before_new_seeds", "now_new_seeds",
+               "two_way_new_seeds", "t", "bootstrap_t"}  # fmt: skip
 """Keys of coverages: bold where they are outside what is wanted."""
 
 
@@ -83,7 +93,7 @@ def document(tables: dict[str, Any]) -> str:
         key: 100 * (0.95 * 0.05 / tables[name]) ** 0.5
         for key, name in (("error", "evaluations"), ("fid_error", "fid_evaluations"))
     }
-    texts = (SHARES, TARGETS, THESE, FID, PAIRED)
+    texts = (SHARES, TARGETS, THESE, FID, PAIRED, SEVERAL.format(**tables))
     parts = [INTRODUCTION.format(**tables, **errors)]
     for text, (name, columns) in zip(texts, COLUMNS.items(), strict=True):
         parts += [text, _table(tables[name], columns)]

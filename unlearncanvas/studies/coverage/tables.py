@@ -16,6 +16,7 @@ from metrics.intervals import (
     target_bounds,
 )
 from metrics.paired import difference_bounds, difference_p
+from metrics.separation import separate
 from unlearncanvas.studies.coverage import before, rejected
 from unlearncanvas.studies.coverage.models import TARGETS, center, features, images
 
@@ -48,6 +49,7 @@ def simulate(many: int) -> dict[str, Any]:
         "these_targets": list(these_targets(many)),
         "fid": list(fid(min(many, FID_RUNS))),
         "paired": list(paired(many)),
+        "several": list(several(min(many, FID_RUNS))),
     }
 
 
@@ -160,6 +162,30 @@ def paired(many: int) -> Iterator[Row]:
                     "before_size": _below(before.sign_flip(change)) if same else None,
                     "now_size": _below(difference_p(first, second)) if same else None,
                     "now": covered(bounds, one - two),
+                }  # fmt: skip
+
+
+def several(many: int) -> Iterator[Row]:
+    """Yield how often no two of several equal erasers are told apart, and one pair alone is not."""
+    rng = np.random.default_rng(6)
+    for values in ("normal", "shares, 0.9"):
+        for rows in (3, 9):
+            for num_cells in (6, 10, 20, 80):
+                alone, together = [], []
+                for _ in range(many):
+                    drawn = rng.normal(size=(rows, num_cells))
+                    if values != "normal":
+                        drawn = 100 * (rng.random((rows, num_cells, 2)) < 0.9).mean(axis=2)
+                    pairs = separate(
+                        drawn, targets=["one"] * num_cells, cells=range(num_cells),
+                        higher_is_better=True,
+                    ).pairs  # fmt: skip
+                    alone.append(np.mean([not pair.apart_unadjusted for pair in pairs]))
+                    together.append(not any(pair.apart for pair in pairs))
+                yield {
+                    "values": values, "erasers": rows, "cells": num_cells,
+                    "alone": round(100 * float(np.mean(alone)), 1),
+                    "now": round(100 * float(np.mean(together)), 1),
                 }  # fmt: skip
 
 

@@ -10,11 +10,11 @@ uses. Exit code 1 if a gate is missed.
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
 from rich.console import Console
 
 from unlearncanvas.canvases.language import load_language
+from unlearncanvas.canvases.mini.device import device_of
 from unlearncanvas.canvases.mini.gates.gate import to_markdown, to_table
 from unlearncanvas.canvases.mini.gates.language_table import language_tables
 from unlearncanvas.canvases.mini.gates.measure import measure
@@ -25,7 +25,9 @@ from unlearncanvas.pipelines.quiet import silence_libraries
 
 def main(
     *,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Annotated[
+        str, typer.Option(help="auto, cpu or cuda; auto takes a GPU if there is one.")
+    ] = "auto",
     weights: Annotated[
         Path,
         typer.Option(
@@ -46,7 +48,7 @@ def main(
         console.print(*language_tables(spoken))
         return
     silence_libraries()
-    gates = measure(weights, torch.device(device), spoken, console)
+    gates = measure(weights, device_of(device), spoken, console)
     console.print(to_table(gates))
     if out is not None:
         write_text(out, to_markdown(gates))
