@@ -310,7 +310,6 @@ def test_case_is_seen_by_a_tokenizer_that_keeps_it():
     [
         ({}, "none"),
         ({"held_out": ["sailing boat"]}, "Sail Boat"),
-        ({"held_out": ["sailing boat", "dinghy"]}, "none"),
         ({"finnish": "boat"}, "Sail Boat"),
         ({"japanese": "sail"}, "Sail Boat"),
     ],
@@ -319,6 +318,15 @@ def test_two_synonyms_and_every_foreign_word_share_no_token_with_the_name(change
     language = tiny(objects={"Sun": SUN, "Sail Boat": BOAT | changes})
     gate = disjoint_gate(build_tokenizer(language), language)
     assert (gate.found, gate.passed) == (offending, offending == "none")
+
+
+def test_one_synonym_of_three_may_share_a_token_with_the_name():
+    two = {"Sketch": ART | {"held_out": ["graphite", "scribble"]},
+           "Sun": SUN | {"held_out": ["sol", "sunlight"]},
+           "Sail Boat": BOAT | {"held_out": ["sailing boat", "dinghy"]}}  # fmt: skip
+    styles, objects = {"Sketch": two.pop("Sketch")}, two
+    language = tiny(styles=styles, objects=objects)
+    assert disjoint_gate(build_tokenizer(language), language).passed
 
 
 def test_a_third_of_the_names_are_two_tokens_or_more():

@@ -156,7 +156,7 @@ def test_the_language_is_in_the_digest_and_no_language_is_not():
     assert protocol().digest != protocol(wordings="open").digest
     assert "language" not in without.plain()
     changed = load_language("mini").model_dump()
-    changed["objects"]["Cat"]["held_out"] = ["puss"]
+    changed["objects"]["Cat"]["held_out"] = ["puss", "kitty"]
     assert protocol(language=changed).digest != protocol().digest
 
 
