@@ -113,13 +113,13 @@ def test_a_base_gives_what_a_file_does_not_say(tmp_path):
 
 
 DIGESTS = {
-    "mini": "4ddc31e73431",
-    "mini-fast": "4b9ad7a90c02",
-    "mini-tune": "78899bba1072",
+    "mini": "63b34c6b12fe",
+    "mini-fast": "234ae047207a",
+    "mini-tune": "ae26d6e4f1de",
     "unlearncanvas": "43fbca573a42",
     "unlearncanvas-fast": "e557fbf1d444",
     "unlearncanvas-official": "a9b8ef73ea4d",
-    "backdoor": "c37d005405bc",
+    "backdoor": "8b82ce351a35",
     "backdoor-sd": "45fc243e9708",
 }
 
