@@ -1,5 +1,6 @@
 """The results of every evaluation: one schema, validated, versioned, written atomically."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -207,7 +208,7 @@ def group_text(group: dict[str, str]) -> str:
     return ", ".join(f"{key} {value}" for key, value in group.items())
 
 
-def group_name(group: dict[str, str]) -> str:
+def group_name(group: Mapping[str, str]) -> str:
     """Return what a group was measured on, ``style:Cubism``."""
     return ", ".join(group.values())
 
