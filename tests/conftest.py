@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from unlearncanvas.canvases.mini.architecture import assemble
@@ -64,6 +64,8 @@ def build_tiny_pipe():
             for weight in unet.parameters():
                 weight.add_(0.02 * torch.randn(weight.shape))
     pipe = assemble(vae=vae, text_encoder=text_encoder, tokenizer=tokenizer, unet=unet)
+    # Stable Diffusion's own schedule; the mini canvas' ends in more noise
+    pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config, beta_end=0.012)
     for part in (pipe.unet, pipe.vae, pipe.text_encoder):
         part.eval().requires_grad_(False)
     pipe.set_progress_bar_config(disable=True)

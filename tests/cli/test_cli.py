@@ -96,7 +96,7 @@ def test_help_teaches():
 
 
 def test_dry_run_draws_nothing(tmp_path):
-    protocol = write_protocol(tmp_path)
+    protocol = write_protocol(tmp_path, worded=True)
     done = bench(protocol, tmp_path / "runs", "--dry-run")
     assert done.returncode == 0, done.stderr
     assert "images" in done.stdout
