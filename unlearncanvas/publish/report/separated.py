@@ -41,8 +41,14 @@ class Side:
     rows: Mapping[str, Row]
 
     def per_image(self, name: str) -> Mapping[str, PerImage]:
-        """Return the values of single images of one row, by score."""
-        return self._stored.per_image(name)
+        """Return the values of single images of one row, by score; they are read once."""
+        if name not in self._values:
+            self._values[name] = self._stored.per_image(name)
+        return self._values[name]
+
+    @cached_property
+    def _values(self) -> dict[str, Mapping[str, PerImage]]:
+        return {}
 
     @cached_property
     def _stored(self) -> StoredRows:
@@ -111,6 +117,8 @@ def separated_rows(leaderboard: Leaderboard) -> list[SeparatedRows]:
         for row in leaderboard.rows.values()
         if row.status != "reference" and row.rows and _is_readable(row)
     ]
+    if len(sides) < 3:
+        return []
     found = [side for side in sides if _has_values(side)]
     return separated(found) if len(found) >= 3 else []
 
